@@ -6,7 +6,7 @@ that only a checkout has asks for the ``checkout`` fixture, which skips elsewher
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,9 +26,10 @@ def checkout() -> Path:
     return root
 
 
-@pytest.fixture(autouse=True)
-def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reads or writes the user's own ledger, cache or clock."""
-    if "TOCSIN_TEST_HOME" not in os.environ:
-        monkeypatch.setenv("TOCSIN_HOME", str(tmp_path_factory.getbasetemp() / "tocsin-home"))
-    monkeypatch.delenv("TOCSIN_TODAY", raising=False)
+@pytest.fixture(scope="session", autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test reads or writes the user's own cache or clock."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TOCSIN_HOME", str(tmp_path_factory.getbasetemp() / "tocsin-home"))
+        patch.delenv("TOCSIN_TODAY", raising=False)
+        yield

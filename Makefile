@@ -1,0 +1,87 @@
+# tocsin: `make forecast` and `make test` need only python3 (3.12 or newer) and make.
+# Every target makes .venv from requirements.lock first, where it is missing or out of date.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+# a caller's Python settings must not reach into the environment
+unexport PYTHONPATH PYTHONHOME
+export PYTHONNOUSERSITE := 1
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+OUT := build
+SOURCES := forecast indicators data/raw tests .ci
+START := $(shell date +%s)
+took = echo "$@: done in $$(( $$(date +%s) - $(START) )) s, everything included"
+# the line with the wall time comes on failure too
+timed = status=0; { $(1); } || status=$$?; $(took); exit $$status
+
+STATE ?= TKM
+AS_OF ?= 2016-07-01
+QUESTION ?= all
+HORIZON ?= 6,12,24,36
+WHICH := --state $(STATE) --as-of $(AS_OF) --question $(QUESTION) --horizon $(HORIZON)
+
+.PHONY: help forecast test browser slow doctest check check-full lint notebooks package wheel bench lock clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(READY): requirements.lock pyproject.toml .ci/bootstrap .ci/find-python
+	@PYTHON="$(PYTHON)" .ci/bootstrap $(VENV)
+	@touch $@
+
+forecast: $(READY) ## the founding forecast: table here, report under build/
+	@mkdir -p $(OUT)
+	@$(call timed,begun=$$(date +%s); $(BIN)/tocsin run $(WHICH) && \
+		$(BIN)/tocsin report $(WHICH) --quiet --out $(OUT)/$(STATE)-$(AS_OF).html && \
+		echo "forecast and report: $$(( $$(date +%s) - begun )) s")
+
+test: $(READY) ## the fast suite; needs nothing but Python
+	@$(call timed,$(BIN)/python -m pytest -q -n auto --dist loadfile \
+		-m "not postgres and not browser and not slow and not bench")
+
+browser: $(READY) ## the report in headless Chromium
+	@$(call timed,$(BIN)/python -m pytest -q -m browser)
+
+slow: $(READY) ## the statistical checks at full size
+	@$(call timed,$(BIN)/python -m pytest -q -m slow)
+
+doctest: $(READY) ## the examples in docstrings
+	@$(call timed,$(BIN)/python -m pytest -q --doctest-modules forecast indicators)
+
+lint: $(READY) ## style, types, spelling, docstrings
+	@$(call timed,$(BIN)/ruff check $(SOURCES) && $(BIN)/ruff format --check $(SOURCES) && \
+		$(BIN)/mypy && $(BIN)/codespell && $(BIN)/python .ci/docstrings.py)
+
+notebooks: $(READY) ## execute every notebook; an error fails
+	@$(call timed,$(BIN)/python .ci/notebooks.py notebooks)
+
+package: $(READY) ## validate the data package
+	@$(call timed,$(BIN)/frictionless validate data/datapackage.json)
+
+wheel: $(READY) ## build the wheel, test it in an empty environment outside the checkout
+	@$(call timed,.ci/wheel-check $(BIN)/python)
+
+check: ## everything .ci/run runs
+	@$(call timed,bash .ci/run)
+
+check-full: ## check, and the statistical checks at full size
+	@$(call timed,bash .ci/run && $(MAKE) slow)
+
+bench: $(READY) ## timings
+	@$(call timed,$(BIN)/python -m pytest -q tests/bench -m bench -p no:xdist \
+		--benchmark-columns=min$(,)median$(,)rounds --benchmark-sort=name)
+
+lock: $(READY) ## pin every package again (UPGRADE=1 takes newer ones)
+	@$(call timed,UPGRADE="$(UPGRADE)" .ci/lock $(BIN)/uv)
+
+clean: ## remove what was made, the environment included
+	rm -rf $(VENV) $(OUT) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+, := ,
