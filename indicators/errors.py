@@ -50,7 +50,7 @@ class Failure:
     remedy: str
 
     def __str__(self) -> str:
-        """One line: place, found, allowed, remedy."""
+        """Return one line: place, found, allowed, remedy."""
         place = self.file
         if self.row is not None:
             place += f", line {self.row}"
@@ -110,7 +110,7 @@ class DataError(TocsinError, ValueError):
         self.args = (self.failures,)  # so that the error survives pickling
 
     def __str__(self) -> str:
-        """All failures, one a line."""
+        """Return all failures, one a line."""
         count = len(self.failures)
         head = f"{count} failure{'' if count == 1 else 's'} in the data"
         return "\n".join([head, *(f"  {failure}" for failure in self.failures)])
@@ -152,7 +152,7 @@ class UnknownNameError(TocsinError, LookupError):
         self.args = (kind, name, self.available)
 
     def __str__(self) -> str:
-        """The name, what is available, and the nearest matches."""
+        """Return the name, what is available, and the nearest matches."""
         return self._text
 
 

@@ -1,0 +1,300 @@
+"""The registry of indicators and of the features models may use, with their fixed scales.
+
+A feature is a figure a model sees: one indicator or the sum of several, of the state itself, of
+its land neighbours or of its counterparts, over a window, on a scale that never changes:
+``(transform(x) - centre) / scale``. Scales are part of the registry so that no origin is ever
+re-standardised with what came later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Self
+
+import pandas as pd
+
+from indicators.errors import DataError, Failure, UnknownNameError
+from indicators.tables import DataPackage
+
+__all__ = ["Catalog", "Feature", "Indicator"]
+
+_SCOPES = ("own", "neighbours", "counterparts")
+_TRANSFORMS = ("identity", "log1p", "share_max")
+
+
+@dataclass(frozen=True, slots=True)
+class Indicator:
+    """What one indicator is.
+
+    Parameters
+    ----------
+    indicator : str
+        Its id.
+    family : str
+        ``border``, ``gas``, ``contacts`` or ``context``.
+    meaning, unit, source : str
+        In words; the unit of every figure of this indicator; the id of its source.
+    frequency : str
+        ``A``, ``Q``, ``M``, ``D`` or ``other``.
+    aggregation : str
+        How periods are put together: ``sum``, ``mean`` or ``last``.
+    absent_is_zero : bool
+        Whether a period inside the coverage without a row is a true zero.
+    coverage_start, coverage_end : Timestamp or None
+        What the source covers; None where not known, or not known yet.
+    lag_days : int or None
+        Days from the end of a period to the day its figure counts as known.
+    strict_lag : str
+        The same where true vintages only are used: ``edition:MM-DD`` is that day of the year
+        after the period; empty where a zero is never known from a true vintage.
+    known_breaks : str
+        Changes of definition, in words; empty in the catalog of a snapshot.
+    """
+
+    indicator: str
+    family: str
+    meaning: str
+    unit: str
+    source: str
+    frequency: str
+    aggregation: str
+    absent_is_zero: bool
+    coverage_start: pd.Timestamp | None
+    coverage_end: pd.Timestamp | None
+    lag_days: int | None
+    strict_lag: str
+    known_breaks: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """How a figure a model sees is made, on which scale, and which sign is expected of it.
+
+    Parameters
+    ----------
+    feature : str
+        Its id.
+    indicators : tuple of str
+        Indicators that are summed.
+    scope : str
+        ``own``, ``neighbours`` (land neighbours in force in the month) or ``counterparts``.
+    transform : str
+        ``identity``, ``log1p`` or ``share_max`` (the largest counterpart's share of the total).
+    window_months : int
+        Length of the window of newest public periods.
+    centre, scale : float
+        The fixed scale, in units of the transformed figure.
+    signs : mapping of str to int
+        Expected sign by family of questions (``neutrality``, ``base``, ``bloc``); 0 is none.
+    reason : str
+        Why that sign.
+    family : str
+        Family of the indicator.
+    """
+
+    feature: str
+    indicators: tuple[str, ...]
+    scope: str
+    transform: str
+    window_months: int
+    centre: float
+    scale: float
+    signs: Mapping[str, int] = field(hash=False)
+    reason: str
+    family: str
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Every indicator and every feature, by id.
+
+    Parameters
+    ----------
+    indicators : mapping of str to Indicator
+    features : mapping of str to Feature
+    """
+
+    indicators: Mapping[str, Indicator]
+    features: Mapping[str, Feature]
+
+    @classmethod
+    def from_package(cls, package: DataPackage) -> Self:
+        """Build the registry of a data package.
+
+        Parameters
+        ----------
+        package : DataPackage
+            A loaded package.
+
+        Raises
+        ------
+        DataError
+            A feature names an unknown indicator, scope or transform, or has no positive scale.
+        """
+        features = package.tables.get("features")
+        return cls.from_tables(package.table("indicators"), features)
+
+    @classmethod
+    def from_tables(cls, indicators: pd.DataFrame, features: pd.DataFrame | None) -> Self:
+        """Build the registry from its two tables.
+
+        Parameters
+        ----------
+        indicators : DataFrame
+            One row an indicator.
+        features : DataFrame or None
+            One row a feature; None is no features.
+
+        Raises
+        ------
+        DataError
+            As in `from_package`.
+        """
+        known = {row["indicator"]: _indicator(row) for row in _rows(indicators)}
+        made: dict[str, Feature] = {}
+        failures: list[Failure] = []
+        for line, row in enumerate(_rows(features) if features is not None else [], start=2):
+            made[row["feature"]] = feature = _feature(row)
+            failures += _check(feature, known, line)
+        if failures:
+            raise DataError(failures)
+        return cls(MappingProxyType(known), MappingProxyType(made))
+
+    def known_at(self, as_of: pd.Timestamp) -> Catalog:
+        """Return the registry without what only a later reader knows.
+
+        Parameters
+        ----------
+        as_of : Timestamp
+            The day.
+
+        Returns
+        -------
+        Catalog
+            Ends of coverage after that day are None, breaks of definition are not told.
+        """
+        known = {
+            name: replace(
+                item,
+                coverage_end=_until(item.coverage_end, as_of),
+                known_breaks="",
+            )
+            for name, item in self.indicators.items()
+        }
+        return Catalog(MappingProxyType(known), self.features)
+
+    def indicator(self, name: str) -> Indicator:
+        """Return one indicator.
+
+        Raises
+        ------
+        UnknownNameError
+            There is none of that name.
+        """
+        if name not in self.indicators:
+            raise UnknownNameError("indicator", name, self.indicators)
+        return self.indicators[name]
+
+    def feature(self, name: str) -> Feature:
+        """Return one feature.
+
+        Raises
+        ------
+        UnknownNameError
+            There is none of that name.
+        """
+        if name not in self.features:
+            raise UnknownNameError("feature", name, self.features)
+        return self.features[name]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (dict(self.indicators), dict(self.features))
+
+
+def _restore(indicators: dict[str, Indicator], features: dict[str, Feature]) -> Catalog:
+    return Catalog(MappingProxyType(indicators), MappingProxyType(features))
+
+
+def _until(day: pd.Timestamp | None, as_of: pd.Timestamp) -> pd.Timestamp | None:
+    return None if day is None or day > as_of else day
+
+
+def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as dictionaries with None for missing."""
+    values = frame.astype(object).where(frame.notna(), None)
+    return [{str(key): value for key, value in row.items()} for row in values.to_dict("records")]
+
+
+def _text(row: Mapping[str, Any], name: str) -> str:
+    value = row.get(name)
+    return "" if value is None else str(value)
+
+
+def _date(row: Mapping[str, Any], name: str) -> pd.Timestamp | None:
+    value = row.get(name)
+    return None if value is None else pd.Timestamp(value)
+
+
+def _indicator(row: Mapping[str, Any]) -> Indicator:
+    lag = row.get("lag_days")
+    return Indicator(
+        indicator=_text(row, "indicator"),
+        family=_text(row, "family"),
+        meaning=_text(row, "meaning"),
+        unit=_text(row, "unit"),
+        source=_text(row, "source"),
+        frequency=_text(row, "frequency"),
+        aggregation=_text(row, "aggregation") or "last",
+        absent_is_zero=bool(row.get("absent_is_zero")),
+        coverage_start=_date(row, "coverage_start"),
+        coverage_end=_date(row, "coverage_end"),
+        lag_days=None if lag is None else int(lag),
+        strict_lag=_text(row, "strict_lag"),
+        known_breaks=_text(row, "known_breaks"),
+    )
+
+
+def _feature(row: Mapping[str, Any]) -> Feature:
+    signs = {family: int(row.get(f"sign_{family}") or 0) for family in _FAMILIES}
+    return Feature(
+        feature=_text(row, "feature"),
+        indicators=tuple(part.strip() for part in _text(row, "indicators").split("+")),
+        scope=_text(row, "scope"),
+        transform=_text(row, "transform"),
+        window_months=int(row.get("window_months") or 1),
+        centre=float(row.get("centre") or 0.0),
+        scale=float(row.get("scale") or 0.0),
+        signs=signs,
+        reason=_text(row, "reason"),
+        family=_text(row, "family"),
+    )
+
+
+_FAMILIES = ("neutrality", "base", "bloc")
+
+
+def _check(feature: Feature, known: Mapping[str, Indicator], line: int) -> list[Failure]:
+    """Failures of one feature: what the schema of its table cannot say."""
+    remedy = f"Correct the feature {feature.feature}."
+    out = [
+        Failure("features.csv", line, "indicators", name, "an id of indicators.csv", remedy)
+        for name in feature.indicators
+        if name not in known
+    ]
+    for column, value, choices in (
+        ("scope", feature.scope, _SCOPES),
+        ("transform", feature.transform, _TRANSFORMS),
+    ):
+        if value not in choices:
+            one_of = "one of " + ", ".join(choices)
+            out.append(Failure("features.csv", line, column, repr(value), one_of, remedy))
+    if feature.transform == "share_max" and feature.scope != "counterparts":
+        allowed = "share_max with scope counterparts only"
+        out.append(Failure("features.csv", line, "scope", feature.scope, allowed, remedy))
+    for column, number in (("scale", feature.scale), ("window_months", feature.window_months)):
+        if not number > 0:
+            positive = "a positive number"
+            out.append(Failure("features.csv", line, column, str(number), positive, remedy))
+    return out

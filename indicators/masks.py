@@ -1,0 +1,226 @@
+"""What each table looked like at a date: later rows gone, later columns blank.
+
+Every dated column is masked on its own. A date known only to the month or year counts from the
+end of that month or year. Columns that carry hindsight without a date (how a process ended, what
+its highest stage became) and free text, which may tell any of it, are dropped at every date.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from indicators.errors import UnknownNameError
+
+__all__ = ["known_date", "mask", "maskable"]
+
+_FREE_TEXT = frozenset(
+    {"note", "notes", "description", "meaning", "reason", "why", "known_breaks", "citation"}
+    | {"source", "source_name", "source_url", "extra_urls", "url"}
+    | {"second_check_source", "second_check_note"}
+)
+_PROCESS_HINDSIGHT = frozenset(
+    {"outcome", "outcome_date", "outcome_precision", "linked_event", "linked_episode"}
+    | {"text_changed", "agenda", "neutrality_mentioned"}
+    | {"peak_kind", "opened_as_base", "end_imputed"}
+)
+_TOLL = ("deaths_low", "deaths_high", "turkmen_deaths_low", "turkmen_deaths_high")
+
+
+@dataclass(frozen=True, slots=True)
+class _Dated:
+    """A dated fact: its date, how precise it is, and the columns that are known with it."""
+
+    date: str
+    precision: str | None = None
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """How a table is masked.
+
+    `visible`: a row is there from the latest of these dates on; the first must be given unless
+    `always` (a blank means "from the beginning"). `later`: facts blanked until they are known.
+    """
+
+    visible: tuple[_Dated, ...] = ()
+    later: tuple[_Dated, ...] = ()
+    dropped: frozenset[str] = frozenset()
+    always: bool = False
+    unless: str | None = None
+
+
+_STARTED = _Dated("started", "started_precision")
+_RULES: dict[str, _Rule] = {
+    "neutrality_events": _Rule(visible=(_Dated("event_date", "event_precision"),)),
+    "neutrality_spells": _Rule(
+        visible=(_Dated("start_date", "start_precision"),),
+        later=(_Dated("end_date", "end_precision", ("end_mechanism",)),),
+        dropped=frozenset({"outcome", "censored"}),
+    ),
+    "base_episodes": _Rule(
+        visible=(
+            _Dated("open_date", "open_precision"),
+            _Dated("became_public", "became_public_precision"),
+        ),
+        later=(_Dated("close_date", "close_precision", ("close_type",)),),
+        dropped=frozenset({"ongoing_at_censor"}),
+    ),
+    "memberships": _Rule(
+        visible=(_Dated("start_date", "start_precision"),),
+        later=(_Dated("end_date", "end_precision"),),
+    ),
+    "reform_processes": _Rule(
+        visible=(_Dated("became_public", "became_public_precision"),),
+        later=(
+            _STARTED,
+            _Dated("draft_public", "draft_precision"),
+            _Dated("ended", "ended_precision"),
+        ),
+        dropped=_PROCESS_HINDSIGHT,
+        unless="end_imputed",
+    ),
+    "base_processes": _Rule(
+        visible=(_Dated("became_public", "became_public_precision"),),
+        later=(
+            _STARTED,
+            _Dated("signed", "signed_precision"),
+            _Dated("ended", "ended_precision"),
+        ),
+        dropped=_PROCESS_HINDSIGHT,
+        unless="end_imputed",
+    ),
+    "process_statements": _Rule(visible=(_Dated("statement_date", "statement_precision"),)),
+    "incidents": _Rule(
+        visible=(_Dated("published", "published_precision"), _Dated("date_start")),
+        later=(_Dated("toll_published", None, _TOLL),),
+        dropped=frozenset({"claim_status"}),
+    ),
+    "contacts": _Rule(
+        visible=(_Dated("published", "published_precision"), _Dated("date_start")),
+    ),
+    "contiguity": _Rule(visible=(_Dated("start"),), always=True),
+    "search_effort": _Rule(visible=(_Dated("start"),), always=True),
+    "states": _Rule(),
+    "indicators": _Rule(),
+    "features": _Rule(),
+}
+
+
+def maskable() -> tuple[str, ...]:
+    """Names of the tables that can be seen at a date; the others cannot be reached from one."""
+    return tuple(_RULES)
+
+
+def known_date(frame: pd.DataFrame, date: str, precision: str | None = None) -> pd.Series[Any]:
+    """Day from which a dated fact counts as known.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        A table.
+    date : str
+        Its column of dates.
+    precision : str, optional
+        Its column of precisions: ``day``, ``month``, ``year``. A blank is a day; ``unknown`` is
+        read as a year.
+
+    Returns
+    -------
+    Series of datetime64, shape (n_rows,)
+        The end of the interval the date stands for; missing where the date is.
+    """
+    dates = frame[date]
+    if precision is None or precision not in frame.columns:
+        return dates
+    grain = frame[precision]
+    month_end = dates + pd.offsets.MonthEnd(0)
+    year_end = dates + pd.offsets.YearEnd(0)
+    known = dates.mask(grain == "month", month_end)
+    return known.mask(grain.isin(["year", "unknown"]), year_end)
+
+
+def mask(
+    name: str, frame: pd.DataFrame, as_of: pd.Timestamp, *, strict: bool = False
+) -> pd.DataFrame:
+    """Return a table as it could be read at the end of a day.
+
+    Masking what is already masked at a later date gives the same as masking the whole.
+
+    Parameters
+    ----------
+    name : str
+        Name of the table.
+    frame : DataFrame
+        The table, whole or masked at a later date.
+    as_of : Timestamp
+        The day.
+    strict : bool, optional
+        Accepted for symmetry with `vintages.snapshot`: outcomes and processes are public acts,
+        dated as such, and are the same under strict vintages.
+
+    Returns
+    -------
+    DataFrame
+        Rows in the order of their columns' values, numbered from 0.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no rule for this table, so nothing of it may be seen at a date.
+    """
+    if name not in _RULES:
+        raise UnknownNameError("table seen at a date", name, _RULES)
+    rule = _RULES[name]
+    out = frame.loc[_visible(rule, frame, as_of)].copy()
+    for fact in rule.later:
+        if fact.date not in out.columns:
+            continue
+        known = known_date(out, fact.date, fact.precision) <= as_of
+        if rule.unless in out.columns and fact.date == "ended":
+            known &= out[rule.unless].fillna(0) != 1
+        if fact.date == "toll_published":
+            known |= out[fact.date].isna()  # no date of its own: printed with the report
+        _blank(out, ~known, (fact.date, fact.precision, *fact.also))
+    dated = [column for column in out.columns if out[column].dtype.kind == "M"]
+    for column in dated:
+        if column != "censor_date":
+            out[column] = out[column].where(out[column] <= as_of)
+    if "censor_date" in out.columns:
+        out["censor_date"] = _censor(out, as_of)
+    gone = _FREE_TEXT | rule.dropped
+    out = out[[column for column in out.columns if column not in gone]]
+    return out.sort_values(list(out.columns), ignore_index=True)
+
+
+def _visible(rule: _Rule, frame: pd.DataFrame, as_of: pd.Timestamp) -> pd.Series[bool]:
+    seen = pd.Series(True, index=frame.index)
+    for position, fact in enumerate(rule.visible):
+        if fact.date not in frame.columns:
+            continue
+        known = known_date(frame, fact.date, fact.precision)
+        blank_is_seen = rule.always or position > 0
+        seen &= (known <= as_of) | (known.isna() & blank_is_seen)
+    return seen
+
+
+def _blank(frame: pd.DataFrame, rows: pd.Series[bool], columns: tuple[str | None, ...]) -> None:
+    for column in columns:
+        if column is not None and column in frame.columns:
+            frame[column] = frame[column].mask(rows)
+
+
+def _censor(frame: pd.DataFrame, as_of: pd.Timestamp) -> pd.Series[Any]:
+    """Day on which coding stopped, without telling which open rows end later.
+
+    The table has it only for rows open at the end of coding: a row with neither an end nor this
+    date would be one that is known, here, to end later.
+    """
+    censor = frame["censor_date"].where(frame["censor_date"] <= as_of)
+    end = "close_date" if "close_date" in frame.columns else "end_date"
+    if end not in frame.columns:
+        return censor
+    return censor.mask(frame[end].isna() & censor.isna(), censor.max())
