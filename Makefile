@@ -56,7 +56,8 @@ doctest: $(READY) ## the examples in docstrings
 
 lint: $(READY) ## style, types, spelling, docstrings
 	@$(call timed,$(BIN)/ruff check $(SOURCES) && $(BIN)/ruff format --check $(SOURCES) && \
-		$(BIN)/mypy && $(BIN)/codespell && $(BIN)/python .ci/docstrings.py)
+		$(BIN)/mypy && $(BIN)/codespell && \
+		find forecast indicators -name "*.py" | sort | xargs $(BIN)/numpydoc lint)
 
 notebooks: $(READY) ## execute every notebook; an error fails
 	@$(call timed,$(BIN)/python .ci/notebooks.py notebooks)

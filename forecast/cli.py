@@ -1,0 +1,204 @@
+"""The command line: ``tocsin run | report | indicators | doctor``.
+
+Nothing heavy is imported before a command needs it, so that ``tocsin --help`` answers at once.
+Results go to stdout, progress and remarks to stderr. Exit codes: 0 done, 2 usage, 3 bad data,
+4 diagnostics failed.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from forecast import __version__
+from forecast.cli_options import (
+    RunOptions,
+    SeenOptions,
+    data_option,
+    home_dir,
+    home_option,
+    run_options,
+    seen_options,
+)
+from indicators.errors import TocsinError
+
+if TYPE_CHECKING:
+    from forecast.run import RunResult
+
+__all__ = ["main"]
+
+EXIT_BAD_DATA = 3
+
+
+@contextmanager
+def _plain_errors(ctx: click.Context) -> Iterator[None]:
+    """Show an error of ours as its message, and end with its exit code."""
+    try:
+        yield
+    except TocsinError as error:
+        click.echo(f"tocsin: {error}", err=True)
+        ctx.exit(error.exit_code)
+
+
+class _Group(click.Group):
+    """A group whose commands end on a TocsinError with its message and exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _plain_errors(ctx):
+            return super().invoke(ctx)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="tocsin")
+def main() -> None:
+    """Early warning of rare geopolitical events, from figures as they were known then."""
+
+
+def _progress(*, quiet: bool) -> Callable[[str], None] | None:
+    """Return a printer of progress lines, or None where nobody watches."""
+    if quiet or not sys.stderr.isatty():
+        return None
+    return lambda line: click.echo(click.style(line, dim=True), err=True)
+
+
+def _run(options: RunOptions) -> RunResult:
+    """Run, or take from the cache, the forecasts that the options ask for."""
+    from forecast.run import run
+
+    return run(
+        state=options.state,
+        as_of=options.as_of,
+        questions=options.questions,
+        horizons=options.horizons,
+        model=options.model,
+        seed=options.seed,
+        data_dir=options.data_dir,
+        home=home_dir(options.home),
+        cache=not options.no_cache,
+        allow_poor_fit=options.allow_poor_fit,
+        progress=_progress(quiet=options.quiet),
+    )
+
+
+def _remark(options: RunOptions, text: str) -> None:
+    if not options.quiet:
+        click.echo(f"tocsin: {text}", err=True)
+
+
+@main.command("run")
+@run_options
+@click.option("--json", "as_json", is_flag=True, help="JSON on stdout (forecast-1.json).")
+def run_command(options: RunOptions, as_json: bool) -> None:
+    """Forecast: the probability of each question, beside its base rate."""
+    result = _run(options)
+    if as_json:
+        click.echo(result.to_json())
+        return
+    from forecast.cli_format import show_run
+
+    show_run(result.payload, strict_first=options.strict_vintages)
+
+
+@main.command("report")
+@run_options
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The HTML file.")
+@click.option("--open", "show", is_flag=True, help="Open it in the browser.")
+def report_command(options: RunOptions, out: Path | None, show: bool) -> None:
+    """Write the forecasts as one self-contained HTML page."""
+    result = _run(options)
+    from forecast.report import write_report
+
+    path = out or Path(f"tocsin-{options.state}-{options.as_of}.html")
+    write_report(result.payload, path)
+    _remark(options, f"report written to {path}")
+    if show:
+        import webbrowser
+
+        webbrowser.open(path.resolve().as_uri())
+
+
+@main.group("indicators", cls=_Group)
+def indicators_group() -> None:
+    """Look at the figures behind the forecasts: what was known, when."""
+
+
+@indicators_group.command("list")
+@click.option("--family", help="One family: border, gas, contacts, context.")
+@data_option
+@home_option
+@click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
+def indicators_list(
+    family: str | None,
+    data_dir: Path | None,
+    home: Path | None,  # noqa: ARG001 (one set of options for both)
+    as_json: bool,
+) -> None:
+    """List the indicators with their unit, frequency and coverage."""
+    from forecast.cli_indicators import listing
+
+    rows = listing(data_dir, family=family)
+    if as_json:
+        click.echo(json.dumps({"schema": "tocsin/indicators/1", "indicators": rows}, indent=1))
+        return
+    from forecast.cli_format import show_indicators
+
+    show_indicators(rows)
+
+
+@indicators_group.command("show")
+@click.argument("indicator", metavar="ID")
+@seen_options
+@click.option("--last", type=click.IntRange(1), default=24, show_default=True, help="Rows shown.")
+@click.option("--json", "as_json", is_flag=True, help="All rows as JSON (indicator-1.json).")
+def indicators_show(options: SeenOptions, indicator: str, last: int, as_json: bool) -> None:
+    """Show one indicator of one state as it was known on a day."""
+    from forecast.cli_indicators import figures
+
+    record = figures(
+        indicator,
+        options.state,
+        as_of=options.as_of,
+        strict=options.strict_vintages,
+        data_dir=options.data_dir,
+    )
+    if as_json:
+        click.echo(json.dumps(record, indent=1, sort_keys=True))
+        return
+    from forecast.cli_format import show_figures
+
+    show_figures(record, last=last)
+
+
+@main.command("doctor")
+@data_option
+@home_option
+@click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
+@click.pass_context
+def doctor_command(
+    ctx: click.Context,
+    data_dir: Path | None,
+    home: Path | None,
+    as_json: bool,
+) -> None:
+    """Check the installation: versions, data package, clashes, cache."""
+    from forecast.doctor import examine
+
+    checks = examine(data_dir=data_dir, home=home_dir(home), cwd=Path.cwd())
+    if as_json:
+        rows = [check.as_row() for check in checks]
+        click.echo(json.dumps({"schema": "tocsin/doctor/1", "checks": rows}, indent=1))
+    else:
+        from forecast.cli_format import show_checks
+
+        show_checks(checks)
+    ctx.exit(EXIT_BAD_DATA if any(check.status == "fail" for check in checks) else 0)
+
+
+if __name__ == "__main__":
+    main()

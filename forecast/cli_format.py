@@ -1,0 +1,316 @@
+"""What people see on the terminal: tables and short lines, from the same payload as the JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from forecast.words import day, label, number, percent
+
+if TYPE_CHECKING:
+    from forecast.doctor import Check
+
+__all__ = ["run_view", "show_checks", "show_figures", "show_indicators", "show_run"]
+
+Row = Mapping[str, Any]
+DASH = "–"
+# a page's width where the output is no terminal: the founding table fits without wrapping
+PAGE = 118
+MOST_DRIVERS = 5
+MOST_CASES = 4
+
+
+def console() -> Console:
+    """Return a console on stdout: colour only on a terminal, a fixed width elsewhere.
+
+    Returns
+    -------
+    Console
+        Where the tables go.
+    """
+    plain = Console()
+    return plain if plain.is_terminal else Console(width=PAGE, no_color=True, highlight=False)
+
+
+def _percent(p: float | None) -> str:
+    return DASH if p is None else percent(p)
+
+
+def _interval(row: Row | None, low: str = "lo90", high: str = "hi90") -> str:
+    if row is None or row.get(low) is None or row.get(high) is None:
+        return DASH
+    return f"{percent(row[low])} to {percent(row[high])}"
+
+
+def _table(columns: Iterable[str], *, left: int = 1, title: str | None = None) -> Table:
+    table = Table(box=None, pad_edge=False, title=title, title_justify="left", title_style="bold")
+    for index, name in enumerate(columns):
+        table.add_column(name, justify="left" if index < left else "right", overflow="fold")
+    return table
+
+
+def _point(row: Row, key: str) -> str:
+    part = row.get(key)
+    return DASH if part is None else _percent(part.get("p"))
+
+
+def forecast_table(forecasts: Sequence[Row], *, strict_first: bool = False) -> Table:
+    """Build the founding table: one row a question and horizon.
+
+    Parameters
+    ----------
+    forecasts : sequence of mappings
+        ``forecasts`` of the payload.
+    strict_first : bool, default False
+        Headline p from true vintages alone; the default one moves to the last column.
+
+    Returns
+    -------
+    Table
+        p, its interval, the base rate with its interval, ratio, prior share, p without
+        processes, p under the other vintages.
+    """
+    other = "all vintages" if strict_first else "strict p"
+    columns = ["question", "months", "p", "90% interval", "base rate", "90% interval", "ratio"]
+    table = _table([*columns, "prior share", "no-process p", other])
+    previous = None
+    for row in forecasts:
+        head = row["strict"] if strict_first and row["strict"] else row
+        last = _percent(row["p"]) if strict_first else _point(row, "strict")
+        first = "" if row["question"] == previous else row["question"]
+        if first and previous is not None:
+            table.add_row()
+        previous = row["question"]
+        base, p = row["base_rate"], head["p"]
+        table.add_row(
+            first,
+            str(row["horizon"]),
+            Text(_percent(p), style="bold"),
+            _interval(head),
+            _percent(base),
+            _interval(row, "base_rate_lo90", "base_rate_hi90"),
+            DASH if not base or p is None else f"{p / base:.2f}",
+            DASH if row["prior_share"] is None else f"{row['prior_share']:.2f}",
+            _point(row, "no_process"),
+            last,
+        )
+    return table
+
+
+def _classes(row: Row) -> RenderableType:
+    table = _table(["reference class", "events", "years", "p", "90% interval"])
+    for entry in row["reference_classes"] or ():
+        chosen = " *" if entry["class"] == row["base_rate_class"] else ""
+        table.add_row(
+            entry["label"] + chosen,
+            number(entry["events"]),
+            DASH if entry["exposure_years"] is None else f"{entry['exposure_years']:.0f}",
+            _percent(entry["p"]),
+            _interval(entry),
+        )
+    return table
+
+
+def _marks(row: Row) -> str:
+    """Say who or which way, and where a share is its prior."""
+    parts = []
+    details = {entry["mark"]: entry for entry in row["marks_detail"] or ()}
+    for mark, p in sorted((row["marks"] or {}).items(), key=lambda item: -(item[1] or 0)):
+        prior = " (prior: no event informs it)" if details.get(mark, {}).get("from_prior") else ""
+        parts.append(f"{label(mark)} {_percent(p)}{prior}")
+    return ", ".join(parts)
+
+
+def _driver(entry: Row) -> str:
+    value = entry["value"] if isinstance(entry["value"], str) else number(entry["value"])
+    unit = f" {entry['unit']}" if entry["unit"] and entry["unit"] != "1" else ""
+    when = f" ({entry['period']}, public {entry['published']})" if entry["published"] else ""
+    push = "" if entry["log_odds"] is None else f"{entry['log_odds']:+.2f} log-odds  "
+    return f"{push}{entry['label'] or entry['indicator']}: {value}{unit}{when}"
+
+
+def _case(entry: Row) -> str:
+    parts = [entry["state"], str(entry["month"] or ""), str(entry["what"] or entry["id"])]
+    return ", ".join(part for part in parts if part)
+
+
+def _lines(name: str, lines: Sequence[str]) -> RenderableType:
+    if not lines:
+        return Text(f"{name}: none", style="dim")
+    if len(lines) == 1:
+        return Text(f"{name}: {lines[0]}")
+    return Group(Text(f"{name}:"), *(Padding(Text(line), (0, 0, 0, 2)) for line in lines))
+
+
+def _by_size(drivers: Iterable[Row] | None) -> list[Row]:
+    return sorted(drivers or (), key=lambda entry: -abs(entry["log_odds"] or 0))
+
+
+def _details(row: Row) -> RenderableType:
+    """Build what stands behind one question, at its longest horizon."""
+    head = Text(f"{row['question']}: {row['title']}", style="bold")
+    asked = Text(f"within {row['horizon']} months, by {day(row['closes'])}", style="dim")
+    marks = _marks(row)
+    return Group(
+        Text(),
+        head,
+        asked,
+        *([Text(f"of which: {marks}")] if marks else []),
+        _lines("drivers", [_driver(entry) for entry in _by_size(row["drivers"])[:MOST_DRIVERS]]),
+        _classes(row),
+        _lines("nearest cases", [_case(entry) for entry in (row["cases"] or ())[:MOST_CASES]]),
+    )
+
+
+def _process(entry: Row) -> str:
+    who = f" with {label(entry['counterpart'])}" if entry["counterpart"] else ""
+    aim = f", aim: {label(entry['aim'])}" if entry["aim"] else ""
+    last = f", last sign {entry['last_sign']}" if entry["last_sign"] else ""
+    return (
+        f"{entry['id']}: {label(entry['kind'])}{who}, {label(entry['stage'])}, "
+        f"public since {entry['public_since'] or 'an unknown date'}{last}{aim}"
+    )
+
+
+def _stale(forecasts: Sequence[Row]) -> list[str]:
+    """List ended and aged sources once, the oldest first."""
+    found = {entry["indicator"]: entry for row in forecasts for entry in row["stale"] or ()}
+    ordered = sorted(found.values(), key=lambda entry: -(entry["age_months"] or 0))
+    return [
+        f"{entry['indicator']}: last period {entry['last_period'] or 'none'}, "
+        f"{number(entry['age_months'])} months old" + (", source ended" if entry["ended"] else "")
+        for entry in ordered
+    ]
+
+
+def _provenance(payload: Row) -> Text:
+    made = payload["provenance"]
+    checks = [
+        f"{name} {number(made.get(key))}"
+        for name, key in (
+            ("R-hat max", "rhat_max"),
+            ("ESS min", "ess_min"),
+            ("divergences", "divergences"),
+            ("E-BFMI min", "bfmi_min"),
+        )
+        if made.get(key) is not None
+    ]
+    lines = [
+        f"seed {made['seed']}, {made['engine']}, code {made['code_version']}",
+        f"figures {made['data_hash'][:16]}, configuration {made['config_hash'][:16]}",
+        ", ".join(checks),
+    ]
+    return Text("\n".join(line for line in lines if line), style="dim")
+
+
+def run_view(payload: Row, *, strict_first: bool = False) -> RenderableType:
+    """Build what ``tocsin run`` shows: the answer first, then what stands behind it.
+
+    Parameters
+    ----------
+    payload : mapping
+        The JSON of a run.
+    strict_first : bool, default False
+        Headline p from true vintages alone.
+
+    Returns
+    -------
+    RenderableType
+        For a rich console.
+    """
+    forecasts = payload["forecasts"]
+    longest = {row["question"]: row for row in sorted(forecasts, key=lambda row: row["horizon"])}
+    vintages = "true vintages only" if strict_first else "all publication rules"
+    head = f"{payload['state_name']} as of {day(payload['as_of'])}"
+    gap = payload["gap"] or {}
+    return Group(
+        Text(head, style="bold"),
+        Text(f"what was public by then ({vintages}); * marks the base rate shown", style="dim"),
+        Text(),
+        forecast_table(forecasts, strict_first=strict_first),
+        *(_details(row) for row in longest.values()),
+        Text(),
+        _lines("processes under way", [_process(entry) for entry in payload["processes"]]),
+        _lines("stale or ended sources", _stale(forecasts)),
+        *([Text(f"gap: {gap['text']}", style="bold")] if gap.get("text") else []),
+        *([_lines("not seen", payload["not_seen"])] if payload["not_seen"] else []),
+        Text(),
+        _provenance(payload),
+    )
+
+
+def show_run(payload: Row, *, strict_first: bool = False) -> None:
+    """Print a run for people, on stdout.
+
+    Parameters
+    ----------
+    payload : mapping
+        The JSON of a run.
+    strict_first : bool, default False
+        Headline p from true vintages alone.
+    """
+    console().print(run_view(payload, strict_first=strict_first))
+
+
+def show_indicators(rows: Sequence[Row]) -> None:
+    """Print the list of indicators, on stdout.
+
+    Parameters
+    ----------
+    rows : sequence of mappings
+        ``indicators`` of the listing.
+    """
+    table = _table(["indicator", "family", "unit", "every", "covers", "meaning"], left=6)
+    for row in rows:
+        covers = f"{row['coverage_start'] or '?'} to {row['coverage_end'] or 'now'}"
+        cells = (row["indicator"], row["family"], row["unit"], row["frequency"], covers)
+        table.add_row(*cells, row["meaning"])
+    console().print(table)
+
+
+def show_figures(record: Row, *, last: int) -> None:
+    """Print one indicator of one state as known on a day, on stdout.
+
+    Parameters
+    ----------
+    record : mapping
+        What `forecast.cli_indicators.figures` returns.
+    last : int
+        How many of the newest rows.
+    """
+    shown = record["observations"][-last:]
+    kind = "true vintages only" if record["strict"] else "all publication rules"
+    head = f"{record['indicator']}, {record['state']}, {record['unit']}"
+    table = _table(["period", "counterpart", "value", "published", "rule", "source"], left=2)
+    for row in shown:
+        dated = (row["published"], row["published_rule"], row["source"])
+        table.add_row(row["period"], row["counterpart"] or DASH, number(row["value"]), *dated)
+    hidden = len(record["observations"]) - len(shown)
+    note = f"{hidden} earlier rows not shown (--last)" if hidden else ""
+    out = console()
+    out.print(Text(head, style="bold"))
+    out.print(Text(f"{record['meaning']}\nas of {record['as_of']}, {kind}", style="dim"))
+    out.print(table if shown else Text("nothing was public by then"))
+    if note:
+        out.print(Text(note, style="dim"))
+
+
+def show_checks(checks: Sequence[Check]) -> None:
+    """Print what ``tocsin doctor`` found, on stdout.
+
+    Parameters
+    ----------
+    checks : sequence of Check
+        The findings.
+    """
+    table = _table(["check", "", "found"], left=3)
+    styles = {"ok": "green", "note": "dim", "warn": "yellow", "fail": "bold red"}
+    for check in checks:
+        text = check.found + (f"\n{check.remedy}" if check.remedy else "")
+        table.add_row(check.name, Text(check.status, style=styles[check.status]), Text(text))
+    console().print(table)

@@ -1,0 +1,175 @@
+"""The house rules that a machine can check: order of modules, sizes, no open signatures.
+
+Copied out of the checkout, the tests read the sources of the installed packages.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import forecast
+import indicators
+
+# One total order: a module imports only from those above it. A new module gets its place here.
+ORDER = (
+    "indicators.errors",
+    "indicators.reading",
+    "indicators.tables",
+    "indicators.catalog",
+    "indicators.masks",
+    "indicators.vintages",
+    "indicators.transforms",
+    "indicators.panel",
+    "forecast.reader",
+    "forecast.criteria",
+    "forecast.questions",
+    "forecast.episodes",
+    "forecast.risk",
+    "forecast.priors",
+    "forecast.models.base_rate",
+    "forecast.models.chain",
+    "forecast.models.process_table",
+    "forecast.models.glm",
+    "forecast.models.design",
+    "forecast.models.hazard",
+    "forecast.sampling",
+    "forecast.cache",
+    "forecast.paths",
+    "forecast.predict",
+    "forecast.forecasts",
+    "forecast.cases",
+    "forecast.drivers",
+    "forecast.run",
+    "forecast.words",
+    "forecast.schemas",
+    "forecast.drawing",
+    "forecast.plots",
+    "forecast.report",
+    "forecast.doctor",
+    "forecast.cli_options",
+    "forecast.cli_indicators",
+    "forecast.cli_format",
+    "forecast.cli",
+)
+# facades: they name what the modules below hold, lazily, and are imported by nobody above
+FACADES = ("indicators", "forecast", "forecast.models")
+FOREIGN = {"data", "tests", "notebooks"}
+MAX_FILE, MAX_FUNCTION = 400, 50
+
+ROOTS = {package.__name__: Path(str(package.__file__)).parent for package in (indicators, forecast)}
+
+
+def module_files() -> dict[str, Path]:
+    """Name and file of every module of the two packages."""
+    found = {}
+    for name, root in ROOTS.items():
+        for path in sorted(root.rglob("*.py")):
+            if "_data" in path.parts:
+                continue
+            parts = path.relative_to(root).with_suffix("").parts
+            dotted = ".".join((name, *parts)).removesuffix(".__init__")
+            found[dotted] = path
+    return found
+
+
+MODULES = module_files()
+
+
+def imported(module: str, tree: ast.Module) -> Iterator[str]:
+    """Yield every module of ours that a file imports, those inside functions included."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: relative import in line {node.lineno}"
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                yield whole if whole in MODULES else str(node.module)
+
+
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def place(module: str) -> int | None:
+    """Return a module's place; a file inside an ordered package has the place of its package."""
+    for position, name in enumerate(ORDER):
+        if module == name or (module.startswith(f"{name}.") and name in MODULES):
+            return position
+    return None
+
+
+def test_every_module_has_a_place() -> None:
+    missing = [name for name in MODULES if name not in FACADES and place(name) is None]
+    assert not missing, f"give these a place in ORDER: {missing}"
+
+
+def test_every_place_has_a_module() -> None:
+    assert [name for name in ORDER if name not in MODULES] == []
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name not in FACADES])
+def test_imports_go_one_way(module: str) -> None:
+    own = place(module)
+    for name in imported(module, tree_of(MODULES[module])):
+        if name.split(".")[0] not in ROOTS or name in FACADES:
+            continue
+        other = place(name)
+        assert own is not None
+        assert other is not None
+        same_package = own == other
+        assert other < own or same_package, f"{module} imports {name}, which stands below it"
+
+
+def python_files(root: Path) -> list[Path]:
+    folders = ("forecast", "indicators", "data", "tests", "notebooks", ".ci")
+    return sorted(path for folder in folders for path in (root / folder).rglob("*.py"))
+
+
+@pytest.mark.parametrize("module", list(MODULES))
+def test_packages_import_no_other_folder(module: str) -> None:
+    names = {name.split(".")[0] for name in imported(module, tree_of(MODULES[module]))}
+    assert not names & FOREIGN
+
+
+def test_files_and_functions_are_short(checkout: Path) -> None:
+    long = []
+    for path in python_files(checkout):
+        text = path.read_text(encoding="utf-8")
+        lines = text.count("\n")
+        if lines > MAX_FILE:
+            long.append(f"{path.relative_to(checkout)}: {lines} lines")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                size = code_lines(node)
+                if size > MAX_FUNCTION:
+                    long.append(f"{path.relative_to(checkout)}: {node.name} has {size} lines")
+    assert not long, "\n".join(long)
+
+
+def code_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Count the lines of a function without its docstring: that one says the science."""
+    size = (node.end_lineno or node.lineno) - node.lineno + 1
+    if ast.get_docstring(node) is not None:
+        size -= (node.body[0].end_lineno or 0) - node.body[0].lineno + 1
+    return size
+
+
+def public_functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            yield node
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            for inner in node.body:
+                if isinstance(inner, ast.FunctionDef) and not inner.name.startswith("_"):
+                    yield inner
+
+
+@pytest.mark.parametrize("module", list(MODULES))
+def test_no_open_signatures(module: str) -> None:
+    opened = [f.name for f in public_functions(tree_of(MODULES[module])) if f.args.kwarg]
+    assert not opened, f"**kwargs in {opened}: a misspelt argument would pass in silence"
