@@ -36,9 +36,8 @@ $(READY): requirements.lock pyproject.toml .ci/bootstrap .ci/find-python
 	@touch $@
 
 forecast: $(READY) ## the founding forecast: table here, report under build/
-	@mkdir -p $(OUT)
-	@$(call timed,begun=$$(date +%s); $(BIN)/tocsin run $(WHICH) && \
-		$(BIN)/tocsin report $(WHICH) --quiet --out $(OUT)/$(STATE)-$(AS_OF).html && \
+	@$(call timed,begun=$$(date +%s); \
+		$(BIN)/tocsin run $(WHICH) --report $(OUT)/$(STATE)-$(AS_OF).html && \
 		echo "forecast and report: $$(( $$(date +%s) - begun )) s")
 
 test: $(READY) ## the fast suite; needs nothing but Python

@@ -1,6 +1,88 @@
 """What may happen, how likely, how sure: questions, risk sets, models, forecasts.
 
-Nothing heavy is imported until a name is used (PEP 562).
+The names below are imported when they are first used (PEP 562), so that ``import forecast`` costs
+nothing. ``forecast.run`` is always the function; what else its module holds is reached with
+``from forecast.run import ...``.
 """
 
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from forecast import plots
+    from forecast.definitions import Question
+    from forecast.forecasts import Forecast
+    from forecast.models.base_rate import BaseRate
+    from forecast.models.glm import Glm
+    from forecast.models.hazard import Hazard
+    from forecast.models.process_table import ProcessTable
+    from forecast.questions import load_questions, question
+    from forecast.risk import RiskSet, reference_classes, risk_set
+    from forecast.run import RunResult, run
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "BaseRate",
+    "Forecast",
+    "Glm",
+    "Hazard",
+    "ProcessTable",
+    "Question",
+    "RiskSet",
+    "RunResult",
+    "load_questions",
+    "plots",
+    "question",
+    "reference_classes",
+    "risk_set",
+    "run",
+]
+
+_HOLDERS = {
+    "BaseRate": "forecast.models.base_rate",
+    "Forecast": "forecast.forecasts",
+    "Glm": "forecast.models.glm",
+    "Hazard": "forecast.models.hazard",
+    "ProcessTable": "forecast.models.process_table",
+    "Question": "forecast.definitions",
+    "RiskSet": "forecast.risk",
+    "RunResult": "forecast.run",
+    "load_questions": "forecast.questions",
+    "question": "forecast.questions",
+    "reference_classes": "forecast.risk",
+    "risk_set": "forecast.risk",
+    "run": "forecast.run",
+}
+_MODULES = frozenset({"plots"})
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"forecast.{name}")
+    if name not in _HOLDERS:
+        message = f"module 'forecast' has no attribute {name!r}; it has {', '.join(__all__)}"
+        raise AttributeError(message)
+    value = getattr(import_module(_HOLDERS[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _Facade(ModuleType):
+    """A module where importing ``forecast.run`` leaves the function of that name in its place."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in _HOLDERS and isinstance(value, ModuleType):
+            value = getattr(value, name)
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Facade

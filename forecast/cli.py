@@ -21,7 +21,6 @@ from forecast.cli_options import (
     RunOptions,
     SeenOptions,
     data_option,
-    home_dir,
     home_option,
     run_options,
     seen_options,
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 EXIT_BAD_DATA = 3
+_FILE: Any = click.Path(dir_okay=False, path_type=Path)
 
 
 @contextmanager
@@ -71,32 +71,44 @@ def _run(options: RunOptions) -> RunResult:
     """Run, or take from the cache, the forecasts that the options ask for."""
     from forecast.run import run
 
+    origin = f"{options.as_of[:8]}01"
+    if origin != options.as_of and not options.quiet:
+        click.echo(f"tocsin: forecasts start at the first of a month: as of {origin}", err=True)
     return run(
         state=options.state,
-        as_of=options.as_of,
+        as_of=origin,
         questions=options.questions,
         horizons=options.horizons,
         model=options.model,
         seed=options.seed,
         data_dir=options.data_dir,
-        home=home_dir(options.home),
+        home=options.home,
         cache=not options.no_cache,
         allow_poor_fit=options.allow_poor_fit,
         progress=_progress(quiet=options.quiet),
     )
 
 
-def _remark(options: RunOptions, text: str) -> None:
-    if not options.quiet:
-        click.echo(f"tocsin: {text}", err=True)
+def _write_page(payload: dict[str, Any], path: Path, *, quiet: bool) -> None:
+    from forecast.report import write_report
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_report(payload, path)
+    if not quiet:
+        click.echo(f"tocsin: report written to {path}", err=True)
 
 
 @main.command("run")
 @run_options
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout (forecast-1.json).")
-def run_command(options: RunOptions, as_json: bool) -> None:
+@click.option(
+    "--report", "page", type=_FILE, metavar="FILE", help="Write the HTML page as well, here."
+)
+def run_command(options: RunOptions, as_json: bool, page: Path | None) -> None:
     """Forecast: the probability of each question, beside its base rate."""
     result = _run(options)
+    if page is not None:
+        _write_page(result.payload, page, quiet=options.quiet)
     if as_json:
         click.echo(result.to_json())
         return
@@ -107,16 +119,13 @@ def run_command(options: RunOptions, as_json: bool) -> None:
 
 @main.command("report")
 @run_options
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The HTML file.")
+@click.option("--out", type=_FILE, metavar="FILE", help="The HTML file.")
 @click.option("--open", "show", is_flag=True, help="Open it in the browser.")
 def report_command(options: RunOptions, out: Path | None, show: bool) -> None:
     """Write the forecasts as one self-contained HTML page."""
-    result = _run(options)
-    from forecast.report import write_report
-
-    path = out or Path(f"tocsin-{options.state}-{options.as_of}.html")
-    write_report(result.payload, path)
-    _remark(options, f"report written to {path}")
+    payload = _run(options).payload
+    path = out or Path(f"tocsin-{payload['state']}-{payload['as_of']}.html")
+    _write_page(payload, path, quiet=options.quiet)
     if show:
         import webbrowser
 
@@ -189,7 +198,7 @@ def doctor_command(
     """Check the installation: versions, data package, clashes, cache."""
     from forecast.doctor import examine
 
-    checks = examine(data_dir=data_dir, home=home_dir(home), cwd=Path.cwd())
+    checks = examine(data_dir=data_dir, home=home, cwd=Path.cwd())
     if as_json:
         rows = [check.as_row() for check in checks]
         click.echo(json.dumps({"schema": "tocsin/doctor/1", "checks": rows}, indent=1))

@@ -18,7 +18,6 @@ __all__ = [
     "SeenOptions",
     "data_option",
     "default_as_of",
-    "home_dir",
     "home_option",
     "parse_date",
     "run_options",
@@ -141,26 +140,6 @@ def default_as_of() -> date:
         The day.
     """
     return today().replace(day=1)
-
-
-def home_dir(home: Path | None) -> Path:
-    """Return the folder where fits are cached: the one given, or the platform's.
-
-    Parameters
-    ----------
-    home : Path or None
-        Folder named by ``--home`` or ``$TOCSIN_HOME``.
-
-    Returns
-    -------
-    Path
-        The folder; it need not exist.
-    """
-    if home is not None:
-        return home
-    from platformdirs import user_data_path
-
-    return user_data_path("tocsin", appauthor=False)
 
 
 def _as_of(_ctx: click.Context, _param: click.Parameter, value: str) -> str:

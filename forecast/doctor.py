@@ -77,15 +77,15 @@ class Check:
         return asdict(self)
 
 
-def examine(*, data_dir: Path | None, home: Path, cwd: Path) -> list[Check]:
+def examine(*, data_dir: Path | None, home: Path | None, cwd: Path) -> list[Check]:
     """Examine the installation.
 
     Parameters
     ----------
     data_dir : Path or None
         Data package, where not the bundled one.
-    home : Path
-        Folder of the cache.
+    home : Path or None
+        Folder of the cache, where not the platform's.
     cwd : Path
         Folder whose files may hide our modules.
 
@@ -142,16 +142,16 @@ def _machine() -> Check:
 
 
 def _data(data_dir: Path | None) -> Check:
-    from indicators.tables import load
-
     try:
+        from indicators.tables import load
+
         package = load(data_dir)
     except DataError as error:
         shown = [str(failure) for failure in error.failures[:MOST_FAILURES]]
         more = len(error.failures) - len(shown)
         lines = [*shown, *([f"and {more} more"] if more else [])]
         return Check("data package", "fail", "\n".join(lines), "put the rows right, or use --data.")
-    except (TocsinError, OSError) as error:
+    except (TocsinError, OSError, ImportError) as error:
         return Check("data package", "fail", str(error), "install tocsin again, or use --data.")
     rows = sum(len(table) for table in package.tables.values())
     return Check("data package", "ok", f"{package.path}: {len(package.tables)} tables, {rows} rows")
@@ -191,7 +191,11 @@ def _credentials() -> Check:
     return Check("credentials", "note", f"{text}; nothing in this version needs one")
 
 
-def _home(home: Path) -> Check:
+def _home(home: Path | None) -> Check:
+    if home is None:
+        from platformdirs import user_data_path
+
+        home = user_data_path("tocsin", appauthor=False)
     if not home.exists():
         return Check("cache", "ok", f"{home}: not made yet")
     if not os.access(home, os.W_OK):

@@ -273,15 +273,32 @@ def test_other_errors_are_not_hidden(asked: Asked, tocsin: Callable[..., Result]
     assert isinstance(tocsin("run").exception, ZeroDivisionError)
 
 
+def test_a_day_inside_a_month_stands_for_its_first(
+    asked: Asked, tocsin: Callable[..., Result]
+) -> None:
+    done = tocsin("run", "--as-of", "2016-07-20")
+    assert asked["as_of"] == "2016-07-01"
+    assert "first of a month: as of 2016-07-01" in done.stderr
+
+
+def test_report_is_written_where_asked(
+    asked: Asked, tocsin: Callable[..., Result], tmp_path: Path
+) -> None:
+    one, two = tmp_path / "new" / "one.html", tmp_path / "two.html"
+    assert tocsin("run", "--report", str(one)).exit_code == 0
+    done = tocsin("report", "--out", str(two))
+    assert done.stderr == f"tocsin: report written to {two}\n"
+    assert done.stdout == ""
+    assert one.read_bytes() == two.read_bytes()
+    assert b"Turkmenistan" in one.read_bytes()
+
+
 def test_home_comes_from_the_environment(
     asked: Asked, tocsin: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TOCSIN_HOME", "/somewhere/else")
     tocsin("run")
     assert asked["home"] == Path("/somewhere/else")
-    monkeypatch.delenv("TOCSIN_HOME")
-    tocsin("run")
-    assert asked["home"].name == "tocsin"
 
 
 @pytest.mark.parametrize(
