@@ -1,0 +1,238 @@
+"""What a question is refused for.
+
+Definitions are tested against the tables they speak of: an onset must not be confused with a
+presence that lasts, nothing in the library of near misses may count, and no window may pass the
+end of a feed that is closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import pandas as pd
+
+from forecast.definitions import EventSpec, Question
+from indicators.errors import DataError, Failure
+
+__all__ = [
+    "closed_failures",
+    "closing_date",
+    "contested_failures",
+    "near_miss_failures",
+    "onset_failures",
+]
+
+_ONSETS: Mapping[str, tuple[str, str, tuple[Any, ...]]] = MappingProxyType(
+    {
+        # table: column of the onset date, column that tells onsets, its values that are onsets
+        "neutrality_events": ("event_date", "", ()),
+        "neutrality_spells": ("start_date", "", ()),
+        "base_episodes": ("open_date", "opening_type", ("new", "reopened")),
+        "memberships": ("start_date", "founding", (0,)),
+    }
+)
+
+
+def onset_failures(
+    spec: EventSpec, table: pd.DataFrame, *, counts: str, file: str
+) -> list[Failure]:
+    """Say what confuses the onset of something with its presence (its incidence).
+
+    Parameters
+    ----------
+    spec : EventSpec
+        The compiled event definition.
+    table : DataFrame
+        Its table, unmasked.
+    counts : str
+        What the question says it counts.
+    file : str
+        Name of the question's file.
+
+    Returns
+    -------
+    list of Failure
+        Empty where only onsets are counted, each at the date of its onset.
+    """
+    if spec.table not in _ONSETS:
+        remedy = "Ask about what came of it; processes under way are indicators, not outcomes."
+        return [Failure(file, None, "event.table", spec.table, ", ".join(_ONSETS), remedy)]
+    date, column, onsets = _ONSETS[spec.table]
+    out = []
+    if counts != "onset":
+        remedy = "An event happens in one month; a presence that lasts is no new event."
+        out.append(Failure(file, None, "event.counts", repr(counts), '"onset"', remedy))
+    if spec.date != date:
+        remedy = "Date each event by its onset."
+        out.append(Failure(file, None, "event.date", repr(spec.date), repr(date), remedy))
+    if column and column in table.columns:
+        chosen = spec.where.select(table)
+        lasting = chosen[~chosen[column].isin(onsets)]
+        if len(lasting):
+            found = ", ".join(f"{i} ({v})" for i, v in _pairs(lasting, spec.id, column)[:5])
+            found = f"{len(lasting)} rows that are no onset: {found}"
+            remedy = f"Add a condition on {column}, so that no standing presence counts as new."
+            allowed = f"{column} in {', '.join(map(str, onsets))}"
+            out.append(Failure(file, None, "event.where", found, allowed, remedy))
+    return out
+
+
+def near_miss_failures(
+    spec: EventSpec,
+    table: pd.DataFrame,
+    *,
+    near: pd.DataFrame,
+    kinds: Sequence[str],
+    file: str,
+    known_by: pd.Timestamp | None = None,
+) -> list[Failure]:
+    """Near misses that the criteria would take for events.
+
+    A near miss is looked up in the outcome table by its id, by the row it is linked to, or by
+    state and day. Rows of kind ``contested_event`` may fire (see `contested_failures`).
+
+    Parameters
+    ----------
+    spec : EventSpec
+        The compiled event definition.
+    table : DataFrame
+        Its table, unmasked.
+    near : DataFrame
+        Table ``near_misses``.
+    kinds : sequence of str
+        Kinds of question (column ``question``) that must not fire.
+    file : str
+        Name of the question's file.
+    known_by : Timestamp, optional
+        Look only at rows known by then, so that nothing later can stop a forecast.
+
+    Returns
+    -------
+    list of Failure
+        One for each near miss that fires.
+    """
+    out = []
+    fires = spec.where.mask(table)
+    if known_by is not None:
+        fires &= spec.dates(table)[1] <= known_by
+    library = near[near["question"].isin(kinds) & (near["kind"] == "near_miss")]
+    for miss in library.to_dict("records"):
+        hit = table[fires & _same(miss, table, spec)]
+        if len(hit):
+            rows = ", ".join(map(str, hit[spec.id]))
+            found = f"criteria that fire on the near miss {miss['id']} (row {rows}): {miss['why']}"
+            remedy = "Tighten the criteria until this row does not count."
+            out.append(Failure(file, None, "event.where", found, "no near miss counts", remedy))
+    return out
+
+
+def contested_failures(
+    question: Question, table: pd.DataFrame, near: pd.DataFrame
+) -> list[Failure]:
+    """Say which contested events count without being listed as contested.
+
+    Parameters
+    ----------
+    question : Question
+        A compiled question.
+    table : DataFrame
+        Its outcome table, unmasked.
+    near : DataFrame
+        Table ``near_misses``; rows of kind ``contested_event`` are meant.
+
+    Returns
+    -------
+    list of Failure
+        One for each; who reads the forecast must be told of it.
+    """
+    out = []
+    fires = question.event.where.mask(table)
+    library = near[near["question"].isin(question.near_misses)]
+    for row in library[library["kind"] == "contested_event"].to_dict("records"):
+        hit = table.loc[fires & _same(row, table, question.event), question.event.id]
+        missing = [str(i) for i in hit if i not in question.contested]
+        if missing:
+            allowed = ", ".join((*question.contested, *missing))
+            found = f"no mention of {', '.join(missing)}: {row['why']}"
+            remedy = "List the event as contested, or let the criteria leave it out."
+            out.append(Failure(question.file, None, "contested", found, allowed, remedy))
+    return out
+
+
+def closed_failures(question: Question, origin: pd.Timestamp | None = None) -> list[Failure]:
+    """Say which registered horizons pass the end of a closed feed.
+
+    Parameters
+    ----------
+    question : Question
+        A compiled question.
+    origin : Timestamp, optional
+        First day of the window; the start of the training window by default.
+
+    Returns
+    -------
+    list of Failure
+        Empty where the feed is open or every window ends in time.
+    """
+    start = question.window_start if origin is None else origin
+    return [
+        failure
+        for horizon in question.horizons
+        if (failure := _beyond(question, start, horizon)) is not None
+    ]
+
+
+def closing_date(question: Question, origin: pd.Timestamp, horizon: int) -> pd.Timestamp:
+    """Return the first day after the window of a forecast.
+
+    Parameters
+    ----------
+    question : Question
+        A compiled question.
+    origin : Timestamp
+        First day of the window.
+    horizon : int
+        Its length in months.
+
+    Raises
+    ------
+    DataError
+        The window passes the end of a closed feed: nobody would ever say what happened.
+    """
+    failure = _beyond(question, origin, horizon)
+    if failure is not None:
+        raise DataError([failure])
+    return pd.Timestamp(origin) + pd.DateOffset(months=horizon)
+
+
+def _beyond(question: Question, origin: pd.Timestamp, horizon: int) -> Failure | None:
+    closes = pd.Timestamp(origin) + pd.DateOffset(months=horizon)
+    end = question.feed.censor
+    if question.feed.open or closes <= end + pd.Timedelta(days=1):
+        return None
+    return Failure(
+        question.file,
+        None,
+        "horizons",
+        f"{horizon} months from {origin.date()}, which end on {closes.date()}",
+        f"windows that end by {end.date()}, where the feed of outcomes was closed",
+        "Ask for a shorter horizon or an earlier origin, or name a feed that is still open.",
+    )
+
+
+def _same(miss: Mapping[Any, Any], table: pd.DataFrame, spec: EventSpec) -> pd.Series[bool]:
+    """Rows of the table that a near miss speaks of."""
+    named = {str(miss["id"])}
+    if isinstance(miss.get("linked"), str):
+        named |= set(str(miss["linked"]).replace("+", " ").split())
+    by_name = table[spec.id].isin(sorted(named))
+    if by_name.any() or miss["date_precision"] != "day":
+        return by_name
+    same = (table[spec.state] == miss["state"]) & (table[spec.precision] == "day")
+    return same & (table[spec.date] == pd.Timestamp(miss["date"]))
+
+
+def _pairs(frame: pd.DataFrame, first: str, second: str) -> list[tuple[Any, Any]]:
+    return list(zip(frame[first], frame[second], strict=True))
