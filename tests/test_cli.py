@@ -20,6 +20,43 @@ from indicators.errors import DataError, Failure, FitError, UnknownNameError
 
 SCHEMAS = Path(forecast.__file__).parent / "schemas"
 ESTIMATE = {"p": 0.04, "lo90": 0.01, "hi90": 0.09}
+EVIDENCE: dict[str, Any] = {
+    "reference_classes": [
+        {"class": "core", "label": "Core", "events": 8, "exposure_years": 310.5, **ESTIMATE},
+        {"class": "wide", "label": "Wide", "events": 12, "exposure_years": 500.0, **ESTIMATE},
+    ],
+    "baselines": [{"model": "glm", **ESTIMATE}],
+    "marks": {"RUS": 0.02, "CHN": None},
+    "marks_detail": [
+        {"mark": "RUS", "events": 5, "from_prior": False, **ESTIMATE},
+        {"mark": "CHN", "events": 0, "from_prior": True, "p": None, "lo90": None, "hi90": None},
+    ],
+    "drivers": [
+        {
+            "indicator": "violence_own",
+            "label": "Deaths at home",
+            "value": 3.0,
+            "unit": "deaths",
+            "published": "2016-06-20",
+            "period": "2016-05",
+            "log_odds": -0.21,
+            "lo90": -0.5,
+            "hi90": 0.1,
+        }
+    ],
+    "cases": [
+        {
+            "id": "MDA-1994",
+            "state": "MDA",
+            "month": "1994-07",
+            "outcome": 1,
+            "what": "constitution adopted",
+            "distance": 0.4,
+            "influence": 0.02,
+        }
+    ],
+    "stale": [{"indicator": "icews", "last_period": "2014-12", "age_months": 18, "ended": True}],
+}
 
 
 def row(question: str, horizon: int, p: float) -> dict[str, Any]:
@@ -45,43 +82,7 @@ def row(question: str, horizon: int, p: float) -> dict[str, Any]:
         "no_process": ESTIMATE,
         "strict": {"p": 0.123, "lo90": 0.05, "hi90": 0.2},
         "prior": ESTIMATE,
-        "reference_classes": [
-            {"class": "core", "label": "Core", "events": 8, "exposure_years": 310.5, **ESTIMATE},
-            {"class": "wide", "label": "Wide", "events": 12, "exposure_years": 500.0, **ESTIMATE},
-        ],
-        "baselines": [{"model": "glm", **ESTIMATE}],
-        "marks": {"RUS": 0.02, "CHN": None},
-        "marks_detail": [
-            {"mark": "RUS", "events": 5, "from_prior": False, **ESTIMATE},
-            {"mark": "CHN", "events": 0, "from_prior": True, "p": None, "lo90": None, "hi90": None},
-        ],
-        "drivers": [
-            {
-                "indicator": "violence_own",
-                "label": "Deaths at home",
-                "value": 3.0,
-                "unit": "deaths",
-                "published": "2016-06-20",
-                "period": "2016-05",
-                "log_odds": -0.21,
-                "lo90": -0.5,
-                "hi90": 0.1,
-            }
-        ],
-        "cases": [
-            {
-                "id": "MDA-1994",
-                "state": "MDA",
-                "month": "1994-07",
-                "outcome": 1,
-                "what": "constitution adopted",
-                "distance": 0.4,
-                "influence": 0.02,
-            }
-        ],
-        "stale": [
-            {"indicator": "icews", "last_period": "2014-12", "age_months": 18, "ended": True}
-        ],
+        **EVIDENCE,
     }
 
 
