@@ -90,10 +90,10 @@ def _run(options: RunOptions) -> RunResult:
 
 
 def _write_page(payload: dict[str, Any], path: Path, *, quiet: bool) -> None:
-    from forecast.report import write_report
+    from forecast.report import write
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_report(payload, path)
+    write(payload, path)
     if not quiet:
         click.echo(f"tocsin: report written to {path}", err=True)
 
