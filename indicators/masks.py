@@ -18,7 +18,7 @@ __all__ = ["known_date", "mask", "maskable"]
 
 _FREE_TEXT = frozenset(
     {"note", "notes", "description", "meaning", "reason", "why", "known_breaks", "citation"}
-    | {"source", "source_name", "source_url", "extra_urls", "url"}
+    | {"source", "source_name", "source_url", "extra_urls", "url", "urls"}
     | {"second_check_source", "second_check_note"}
 )
 _PROCESS_HINDSIGHT = frozenset(

@@ -216,7 +216,7 @@ def _typed(
     _check_constraints(table, name, constraints, array, values, good, report)
     if kind == "string" and not keep_blank:
         values[blank] = np.nan
-    return pd.array(values, dtype="str") if kind == "string" else values
+    return pd.array(values, dtype="str") if kind == "string" else values.array
 
 
 def _check_constraints(

@@ -30,6 +30,7 @@ __all__ = [
     "DateLike",
     "Snapshot",
     "as_date",
+    "months",
     "require_same_as_of",
     "snapshot",
 ]
@@ -64,6 +65,34 @@ def as_date(value: DateLike, name: str = "as_of") -> pd.Timestamp:
         failure = Failure(name, None, None, repr(value), "a date", "Write it as YYYY-MM-DD.")
         raise DataError([failure]) from error
     return stamp.tz_localize(None).normalize().as_unit("us")
+
+
+def months(start: DateLike, stop: DateLike, *, step: int = 1) -> pd.DatetimeIndex:
+    """Return the first days of months, both ends included.
+
+    Parameters
+    ----------
+    start, stop : str, date or Timestamp
+        Any day of the first month, and of the last that may be reached.
+    step : int, optional
+        Months from one to the next, at least 1.
+
+    Returns
+    -------
+    DatetimeIndex
+        Empty where `stop` is before `start`.
+
+    Raises
+    ------
+    ValueError
+        `step` is below 1.
+    DataError
+        An end is not a date.
+    """
+    if step < 1:
+        raise ValueError(f"step is {step}: give 1 or more")
+    first, last = as_date(start, "start").replace(day=1), as_date(stop, "stop")
+    return pd.date_range(first, last, freq=f"{step}MS", unit="us")
 
 
 @dataclass(frozen=True, eq=False)
