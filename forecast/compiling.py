@@ -115,13 +115,16 @@ def _event(root: Reader, package: DataPackage) -> EventSpec:
     part = root.table("event") or root
     shape = _shape(part, "table", package)
     part.choice("counts", ("onset", "incidence"))
-    needed = {k: _column(part, k, shape, required=True) for k in ("id", "state", "date")}
+    needed: dict[str, Any] = {
+        k: _column(part, k, shape, required=True) for k in ("id", "state", "date")
+    }
     free = ("precision", "slot", "public", "public_precision", "instrument", "campaign")
+    named: dict[str, Any] = {k: _column(part, k, shape) for k in free}
     spec = EventSpec(
         table=part.text("table"),
         where=Criteria.read(part, "where", shape=shape),
         **needed,
-        **{k: _column(part, k, shape) for k in free},
+        **named,
         merge_days=part.number("merge_days", default=30),
         no_campaign=part.texts("no_campaign"),
     )

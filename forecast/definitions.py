@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from forecast.criteria import Criteria
+from indicators.errors import DataError, Failure
 from indicators.masks import known_date
 
 __all__ = [
@@ -66,13 +67,6 @@ class EventSpec:
     campaign: str = ""
     no_campaign: tuple[str, ...] = ()
     verified: tuple[str, ...] = ("verified-stored-page", "partly-verified", "confirmed")
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Name the columns of the table that are named above."""
-        named = (self.id, self.state, self.date, self.precision, self.slot, self.public)
-        named += (self.public_precision, self.instrument, self.campaign)
-        return tuple(c for c in named if c)
 
     def dates(self, table: pd.DataFrame) -> tuple[pd.Series[Any], pd.Series[Any]]:
         """Return the onset (end of its interval) and the date from which each row counts as known.
@@ -368,3 +362,31 @@ class Question:
     def prior_rate(self) -> tuple[float, float]:
         """Central 90% range of the yearly rate of a unit without a process."""
         return self.priors.rate
+
+    def closes(self, origin: pd.Timestamp, horizon: int) -> pd.Timestamp:
+        """Return the first day after a window of `horizon` months from `origin`.
+
+        Raises
+        ------
+        DataError
+            The window passes the end of a closed feed: nobody would ever say what happened.
+        """
+        failure = self.beyond(origin, horizon)
+        if failure is not None:
+            raise DataError([failure])
+        return pd.Timestamp(origin) + pd.DateOffset(months=horizon)
+
+    def beyond(self, origin: pd.Timestamp, horizon: int) -> Failure | None:
+        """Say why a window cannot be resolved, None where it can."""
+        closes = pd.Timestamp(origin) + pd.DateOffset(months=horizon)
+        if self.feed.open or closes <= self.feed.censor + pd.Timedelta(days=1):
+            return None
+        end = f"{self.feed.censor:%Y-%m-%d}"
+        return Failure(
+            self.file,
+            None,
+            "horizons",
+            f"{horizon} months from {origin:%Y-%m-%d}, which end on {closes:%Y-%m-%d}",
+            f"windows that end by {end}, where the feed of outcomes was closed",
+            "Ask for a shorter horizon or an earlier origin, or name a feed that is still open.",
+        )

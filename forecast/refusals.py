@@ -14,11 +14,10 @@ from typing import Any
 import pandas as pd
 
 from forecast.definitions import EventSpec, Question
-from indicators.errors import DataError, Failure
+from indicators.errors import Failure
 
 __all__ = [
     "closed_failures",
-    "closing_date",
     "contested_failures",
     "near_miss_failures",
     "onset_failures",
@@ -180,46 +179,8 @@ def closed_failures(question: Question, origin: pd.Timestamp | None = None) -> l
     return [
         failure
         for horizon in question.horizons
-        if (failure := _beyond(question, start, horizon)) is not None
+        if (failure := question.beyond(start, horizon)) is not None
     ]
-
-
-def closing_date(question: Question, origin: pd.Timestamp, horizon: int) -> pd.Timestamp:
-    """Return the first day after the window of a forecast.
-
-    Parameters
-    ----------
-    question : Question
-        A compiled question.
-    origin : Timestamp
-        First day of the window.
-    horizon : int
-        Its length in months.
-
-    Raises
-    ------
-    DataError
-        The window passes the end of a closed feed: nobody would ever say what happened.
-    """
-    failure = _beyond(question, origin, horizon)
-    if failure is not None:
-        raise DataError([failure])
-    return pd.Timestamp(origin) + pd.DateOffset(months=horizon)
-
-
-def _beyond(question: Question, origin: pd.Timestamp, horizon: int) -> Failure | None:
-    closes = pd.Timestamp(origin) + pd.DateOffset(months=horizon)
-    end = question.feed.censor
-    if question.feed.open or closes <= end + pd.Timedelta(days=1):
-        return None
-    return Failure(
-        question.file,
-        None,
-        "horizons",
-        f"{horizon} months from {origin.date()}, which end on {closes.date()}",
-        f"windows that end by {end.date()}, where the feed of outcomes was closed",
-        "Ask for a shorter horizon or an earlier origin, or name a feed that is still open.",
-    )
 
 
 def _same(miss: Mapping[Any, Any], table: pd.DataFrame, spec: EventSpec) -> pd.Series[bool]:
@@ -230,8 +191,9 @@ def _same(miss: Mapping[Any, Any], table: pd.DataFrame, spec: EventSpec) -> pd.S
     by_name = table[spec.id].isin(sorted(named))
     if by_name.any() or miss["date_precision"] != "day":
         return by_name
-    same = (table[spec.state] == miss["state"]) & (table[spec.precision] == "day")
-    return same & (table[spec.date] == pd.Timestamp(miss["date"]))
+    day = pd.Timestamp(miss["date"])
+    state, precision, date = table[spec.state], table[spec.precision], table[spec.date]
+    return pd.Series((state == miss["state"]) & (precision == "day") & (date == day))
 
 
 def _pairs(frame: pd.DataFrame, first: str, second: str) -> list[tuple[Any, Any]]:
