@@ -7,10 +7,27 @@ from collections.abc import Callable
 from pathlib import Path
 
 import chronology
+import context
+import diplomacy
+import gas
 import outcomes
+import package
 import places
 import processes
-from common import HERE, Row, write
+import rules
+import violence
+from common import HERE, Row, ordered, write
+
+KEY = "indicator state counterpart start end basis source published published_rule".split()
+
+
+def observations(source: Path) -> list[Row]:
+    """Figures of every family, by series key and day of publication."""
+    families = (violence.observations, gas.observations, diplomacy.observations)
+    rows = [row for family in families for row in family(source)]
+    rows += context.observations(source) + chronology.monthly(source)
+    return ordered(rows, KEY)
+
 
 RECIPES: dict[str, Callable[[Path], list[Row]]] = {
     "states": places.states,
@@ -26,6 +43,11 @@ RECIPES: dict[str, Callable[[Path], list[Row]]] = {
     "incidents": chronology.incidents,
     "contacts": chronology.contacts,
     "search_effort": chronology.search_effort,
+    "observations": observations,
+    "indicators": rules.indicators,
+    "features": rules.features,
+    "publication_rules": rules.publication_rules,
+    "sources": rules.sources,
 }
 
 
@@ -34,6 +56,7 @@ def main(source: Path, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for table, recipe in RECIPES.items():
         print(f"{table:20} {write(out, table, recipe(source)):7}")
+    package.build(out, out.parent / "datapackage.json")
 
 
 if __name__ == "__main__":

@@ -9,9 +9,6 @@ from common import Row, columns, read, sheet
 
 Json = dict[str, object]
 DIALECT: Json = {"delimiter": ",", "lineTerminator": "\n", "quoteChar": '"', "header": True}
-TITLES = {
-    "apache-2.0": ("Apache-2.0", "https://www.apache.org/licenses/LICENSE-2.0", "Apache 2.0"),
-}
 
 
 def value(row: Row, text: str) -> int | float | str:
@@ -93,16 +90,26 @@ def resource(row: Row, fields: list[Row], sources: dict[str, Row]) -> Json:
     return out
 
 
+def terms(row: Row) -> str:
+    """Terms of a source, saying so where they were not read in writing."""
+    return row["licence"] + ("" if row["licence_confirmed"] == "1" else " (not confirmed)")
+
+
+def free(text: str) -> bool:
+    """Whether terms allow reuse by anybody."""
+    return "CC" in text or "public domain" in text
+
+
 def licences(rows: list[Row]) -> list[Json]:
-    """Terms of the sources of a resource, the unconfirmed ones marked; our own tables as the project."""
-    texts = {row["licence"] + ("" if row["licence_confirmed"] == "1" else " (not confirmed)"): row for row in rows}
+    """Terms of the sources of a resource, unconfirmed ones marked; ours as the project."""
+    texts = {terms(row): row for row in rows}
     own: Json = {
         "name": "Apache-2.0",
         "path": "https://www.apache.org/licenses/LICENSE-2.0",
         "title": "Arrangement and hand-coded rows: Apache License 2.0",
     }
     others: list[Json] = [
-        {"name": "other-open" if "CC" in text or "domain" in text else "other-closed", "title": text, "path": row["url"]}
+        {"name": "other-open" if free(text) else "other-closed", "title": text, "path": row["url"]}
         for text, row in sorted(texts.items())
         if not row["source"].startswith("tocsin_")
     ]
