@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from forecast.models.hazard import Hazard
     from forecast.models.process_table import ProcessTable
     from forecast.questions import load_questions, question
-    from forecast.risk import RiskSet, reference_classes, risk_set
+    from forecast.reference import reference_classes
+    from forecast.risk import RiskSet, risk_set
     from forecast.run import RunResult, run
 
 __version__ = "0.1.0"
@@ -54,7 +55,7 @@ _HOLDERS = {
     "RunResult": "forecast.run",
     "load_questions": "forecast.questions",
     "question": "forecast.questions",
-    "reference_classes": "forecast.risk",
+    "reference_classes": "forecast.reference",
     "risk_set": "forecast.risk",
     "run": "forecast.run",
 }

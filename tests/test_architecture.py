@@ -62,6 +62,8 @@ ORDER = (
     "forecast.schemas",
     "forecast.schema",
     "forecast.report.pictures",
+    "forecast.report.seen",
+    "forecast.report.view",
     "forecast.report.page",
     "forecast.report",
     "forecast.doctor",
