@@ -232,6 +232,11 @@ def _text(row: Mapping[str, Any], name: str) -> str:
     return "" if value is None else str(value)
 
 
+def _number(row: Mapping[str, Any], name: str, default: float) -> float:
+    value = row.get(name)
+    return float(default if value is None else value)
+
+
 def _date(row: Mapping[str, Any], name: str) -> pd.Timestamp | None:
     value = row.get(name)
     return None if value is None else pd.Timestamp(value)
@@ -257,15 +262,15 @@ def _indicator(row: Mapping[str, Any]) -> Indicator:
 
 
 def _feature(row: Mapping[str, Any]) -> Feature:
-    signs = {family: int(row.get(f"sign_{family}") or 0) for family in _FAMILIES}
+    signs = {family: int(_number(row, f"sign_{family}", 0)) for family in _FAMILIES}
     return Feature(
         feature=_text(row, "feature"),
         indicators=tuple(part.strip() for part in _text(row, "indicators").split("+")),
         scope=_text(row, "scope"),
         transform=_text(row, "transform"),
-        window_months=int(row.get("window_months") or 1),
-        centre=float(row.get("centre") or 0.0),
-        scale=float(row.get("scale") or 0.0),
+        window_months=int(_number(row, "window_months", 1)),
+        centre=_number(row, "centre", 0.0),
+        scale=_number(row, "scale", 0.0),
         signs=signs,
         reason=_text(row, "reason"),
         family=_text(row, "family"),

@@ -206,7 +206,7 @@ def _typed(
     constraints: Mapping[str, Any] = spec.get("constraints", {})
     array = np.array(texts, dtype=object)
     blank = array == ""
-    if constraints.get("required") and blank.any() and not (keep_blank and kind == "string"):
+    if constraints.get("required") and blank.any():
         table.refuse(report, name, blank, "a value (the column is required)", "Fill it in.")
     parse = _PARSERS.get(kind, _parse_string)
     values, bad = parse(array, blank)

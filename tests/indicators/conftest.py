@@ -16,259 +16,10 @@ import pytest
 import indicators
 from indicators.tables import DataPackage, load
 
-DAY = {"type": "date"}
-FLAG = {"type": "integer", "constraints": {"minimum": 0, "maximum": 1}}
-PRECISION = {"type": "string", "constraints": {"enum": ["day", "month", "year"]}}
-TEXT = {"type": "string"}
-MUST = {"type": "string", "constraints": {"required": True}}
-NUMBER = {"type": "number"}
-
-# table: (primary key, columns); a column without a type is text.
-SCHEMAS: dict[str, tuple[list[str], dict[str, dict[str, Any]]]] = {
-    "observations": (
-        ["indicator", "state", "counterpart", "start", "end", "basis", "source", "published"],
-        {
-            "indicator": MUST,
-            "state": MUST,
-            "counterpart": TEXT,
-            "start": {"type": "date", "constraints": {"required": True}},
-            "end": {"type": "date", "constraints": {"required": True}},
-            "frequency": {"type": "string", "constraints": {"enum": ["A", "Q", "M", "other"]}},
-            "basis": TEXT,
-            "value": {"type": "number", "constraints": {"minimum": 0, "maximum": 1e6}},
-            "value_low": NUMBER,
-            "value_high": NUMBER,
-            "unit": MUST,
-            "published": {"type": "date", "constraints": {"required": True}},
-            "published_rule": {
-                "type": "string",
-                "constraints": {
-                    "enum": ["edition", "dated", "lag", "lag_reconstructed", "event_date"]
-                },
-            },
-            "source": MUST,
-            "note": TEXT,
-        },
-    ),
-    "sources": (["source"], {"source": MUST, "title": TEXT}),
-    "indicators": (
-        ["indicator"],
-        {
-            "indicator": MUST,
-            "family": TEXT,
-            "meaning": TEXT,
-            "unit": MUST,
-            "frequency": TEXT,
-            "aggregation": {"type": "string", "constraints": {"enum": ["sum", "mean", "last"]}},
-            "absent_is_zero": FLAG,
-            "coverage_start": DAY,
-            "coverage_end": DAY,
-            "lag_days": {"type": "integer"},
-            "strict_lag": TEXT,
-            "known_breaks": TEXT,
-            "source": TEXT,
-        },
-    ),
-    "features": (
-        ["feature"],
-        {
-            "feature": MUST,
-            "indicators": MUST,
-            "scope": MUST,
-            "transform": MUST,
-            "window_months": {"type": "integer"},
-            "centre": NUMBER,
-            "scale": NUMBER,
-            "sign_neutrality": {"type": "integer"},
-            "sign_base": {"type": "integer"},
-            "sign_bloc": {"type": "integer"},
-            "reason": TEXT,
-            "family": TEXT,
-        },
-    ),
-    "states": (["state"], {"state": MUST, "name": TEXT, "region": TEXT, "kind": TEXT}),
-    "contiguity": (
-        ["state", "neighbour", "start"],
-        {"state": MUST, "neighbour": MUST, "start": DAY, "end": DAY},
-    ),
-    "neutrality_spells": (
-        ["spell_id"],
-        {
-            "spell_id": MUST,
-            "state": MUST,
-            "category": TEXT,
-            "start_date": DAY,
-            "start_precision": PRECISION,
-            "end_date": DAY,
-            "end_precision": PRECISION,
-            "end_mechanism": TEXT,
-            "censor_date": DAY,
-            "note": TEXT,
-        },
-    ),
-    "neutrality_events": (
-        ["event_id"],
-        {
-            "event_id": MUST,
-            "spell_id": MUST,
-            "state": MUST,
-            "event_date": DAY,
-            "event_precision": PRECISION,
-            "broad_event": FLAG,
-            "description": TEXT,
-        },
-    ),
-    "base_episodes": (
-        ["episode_id"],
-        {
-            "episode_id": MUST,
-            "host": MUST,
-            "user": MUST,
-            "agreement_date": DAY,
-            "open_date": DAY,
-            "open_precision": PRECISION,
-            "close_date": DAY,
-            "close_precision": PRECISION,
-            "close_type": TEXT,
-            "is_base": FLAG,
-            "became_public": DAY,
-            "became_public_precision": PRECISION,
-            "censor_date": DAY,
-        },
-    ),
-    "memberships": (
-        ["membership_id"],
-        {
-            "membership_id": MUST,
-            "organisation": MUST,
-            "state": MUST,
-            "start_date": DAY,
-            "start_precision": PRECISION,
-            "end_date": DAY,
-            "end_precision": PRECISION,
-        },
-    ),
-    "reform_processes": (
-        ["process_id"],
-        {
-            "process_id": MUST,
-            "state": MUST,
-            "kind": TEXT,
-            "started": DAY,
-            "started_precision": PRECISION,
-            "became_public": DAY,
-            "became_public_precision": PRECISION,
-            "draft_public": DAY,
-            "draft_precision": PRECISION,
-            "ended": DAY,
-            "ended_precision": PRECISION,
-            "outcome": TEXT,
-            "outcome_date": DAY,
-            "agenda": TEXT,
-        },
-    ),
-    "base_processes": (
-        ["process_id"],
-        {
-            "process_id": MUST,
-            "host": MUST,
-            "user": MUST,
-            "kind": TEXT,
-            "became_public": DAY,
-            "became_public_precision": PRECISION,
-            "signed": DAY,
-            "ended": DAY,
-            "ended_precision": PRECISION,
-            "outcome": TEXT,
-            "peak_kind": TEXT,
-            "end_imputed": FLAG,
-        },
-    ),
-    "incidents": (
-        ["incident_id"],
-        {
-            "incident_id": MUST,
-            "date_start": DAY,
-            "date_end": DAY,
-            "deaths_low": {"type": "integer"},
-            "published": DAY,
-            "published_precision": TEXT,
-            "toll_published": DAY,
-            "note": TEXT,
-        },
-    ),
-    "near_misses": (["id"], {"id": MUST, "why": TEXT}),
-}
-
-ROWS: dict[str, list[str]] = {
-    "sources": ["gaz|Gazette", "ged|Deaths", "trips|Trips"],
-    "indicators": [
-        "deaths|border|Deaths|deaths|M|sum|1|2010-01-01|2020-12-31|31|edition:06-30|none|ged",
-        "gas_production|gas|Output|bcm|A|last|0|2000-01-01|2025-12-31|180|edition:06-30|2018|gaz",
-        "gas_exports|gas|Exports|bcm|A|last|0|2000-01-01|2025-12-31|180|edition:06-30||gaz",
-        "trips_in|contacts|Visits|trips|A|sum|0|2000-01-01|2025-12-31|31|none||trips",
-        "trips_out|contacts|Visits|trips|A|sum|0|2000-01-01|2025-12-31|31|none||trips",
-    ],
-    "features": [
-        "violence_own|deaths|own|log1p|12|2|1.5|0|1|0|why|border",
-        "violence_neighbours|deaths|neighbours|log1p|12|4|2|1|1|0|why|border",
-        "gas|gas_production|own|identity|12|50|20|0|0|0|why|gas",
-        "gas_share|gas_exports|counterparts|share_max|12|0.5|0.25|0|0|0|why|gas",
-        "trips|trips_in+trips_out|own|log1p|12|2|1|0|0|0|why|contacts",
-    ],
-    "states": [
-        "TKM|Turkmenistan|central_asia|state",
-        "AFG|Afghanistan|asia|state",
-        "UZB|Uzbekistan|central_asia|state",
-        "RUS|Russia|eastern_europe|state",
-        "CHN|China|asia|state",
-        "ISL|Iceland|europe|state",
-        "NATO|NATO||organisation",
-    ],
-    "contiguity": [
-        "TKM|AFG|1991-10-27|",
-        "TKM|UZB|1991-10-27|2015-03-10",
-        "AFG|TKM|1991-10-27|",
-        "AFG|UZB|1991-10-27|",
-        "UZB|TKM|1991-10-27|2015-03-10",
-        "UZB|AFG|1991-10-27|",
-    ],
-    "neutrality_spells": [
-        "TKM-1995|TKM|legal|1995-12-12|day||||2020-12-31|n",
-        "UZB-2012|UZB|policy|2012-06-15|month|2014-06-30|year|statute||n",
-        "AFG-2015|AFG|policy|2015-07-01|year|2017-02-15|month|force||n",
-    ],
-    "neutrality_events": [
-        "TKM-1995@2016-09-14|TKM-1995|TKM|2016-09-14|day|1|later",
-        "TKM-1995@2003-08-15|TKM-1995|TKM|2003-08-15|month|0|text",
-        "UZB-2012@2014-06-30|UZB-2012|UZB|2014-06-30|year|1|end",
-    ],
-    "base_episodes": [
-        "UZB-USA|UZB|RUS||2001-10-07|day|2005-11-21|day|left|1|2001-10-07|day|",
-        "AFG-RUS|AFG|RUS|2017-01-01|2013-06-15|month|2018-06-30|year|left|1|2013-01-01|day|",
-        "TKM-CHN|TKM|CHN|2012-01-01|2014-01-01|day||||1|2019-02-18|month|2020-12-31",
-        "TKM-RUS|TKM|RUS|||||||0|2013-01-01|day|",
-    ],
-    "memberships": [
-        "NATO-UZB|NATO|UZB|2011-06-30|year|2016-06-15|month",
-        "NATO-TKM|NATO|TKM|2018-01-01|day||",
-    ],
-    "reform_processes": [
-        "TKM-2014|TKM|commission|2014-05-01|day|2014-05-15|month|2016-02-15|day|2016-09-14|day|"
-        "revised|2016-09-14|neutrality",
-        "UZB-2013|UZB|bill|2013-06-30|year|2013-06-30|year|||2014-01-05|day|rejected|2014-01-05|x",
-    ],
-    "base_processes": [
-        "TKM-CHN-1|TKM|CHN|rumour|2012-06-30|year|2013-01-10|2014-01-01|day|opened|ratified|0",
-        "AFG-RUS-1|AFG|RUS|offer|2012-03-10|day||2014-03-10|day|not_realised|offer|1",
-    ],
-    "incidents": [
-        "I1|2014-02-27|2014-02-28|3|2014-02-28|exact|2015-05-20|n",
-        "I2|2014-05-24|2014-05-24|3|2014-05-15|month||n",
-        "I3|2013-01-01|2013-01-02|1|2018-01-01|exact||n",
-    ],
-    "near_misses": ["N1|because"],
-}
+# Table by table: primary key, fields of its Table Schema, rows with | between the cells.
+SYNTHETIC: dict[str, dict[str, Any]] = json.loads(
+    Path(__file__).with_name("synthetic.json").read_text(encoding="utf-8")
+)
 
 
 @dataclass
@@ -298,13 +49,21 @@ class Draft:
         return load(self.write(folder))
 
 
+def columns(name: str) -> list[str]:
+    """Columns of a synthetic table."""
+    return [spec["name"] for spec in SYNTHETIC[name]["fields"]]
+
+
 def descriptor() -> dict[str, Any]:
     """Descriptor of the synthetic package."""
-    resources = []
-    for name, (key, columns) in SCHEMAS.items():
-        fields = [{"name": column, **spec} for column, spec in columns.items()]
-        schema = {"fields": fields, "primaryKey": key}
-        resources.append({"name": name, "path": f"tables/{name}.csv", "schema": schema})
+    resources = [
+        {
+            "name": name,
+            "path": f"tables/{name}.csv",
+            "schema": {"fields": table["fields"], "primaryKey": table["primaryKey"]},
+        }
+        for name, table in SYNTHETIC.items()
+    ]
     return {"name": "synthetic", "resources": resources}
 
 
@@ -367,7 +126,7 @@ def observations() -> pd.DataFrame:
                     add(ind, state, "", *span, count, "trips", day, "lag_reconstructed", "trips")
     span = ("2030-01-01", "2030-12-31", "A", "plan")
     add("gas_production", "TKM", "", *span, 250, "bcm", "2012-05-05", "dated", "gaz")
-    frame = pd.DataFrame(rows, columns=list(SCHEMAS["observations"][1]))
+    frame = pd.DataFrame(rows, columns=columns("observations"))
     return frame.astype(str)
 
 
@@ -376,9 +135,10 @@ def synthetic() -> Draft:
     """Synthetic package as text; copy it before changing it."""
     tables = {
         name: pd.DataFrame(
-            [row.split("|") for row in lines], columns=list(SCHEMAS[name][1]), dtype=str
+            [row.split("|") for row in table["rows"]], columns=columns(name), dtype=str
         )
-        for name, lines in ROWS.items()
+        for name, table in SYNTHETIC.items()
+        if table["rows"]
     }
     tables["observations"] = observations()
     return Draft(descriptor(), tables)
