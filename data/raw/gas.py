@@ -13,6 +13,7 @@ from scope import panel
 
 REVIEW = "statistical_review"
 FIRST_FULL = 2010  # earlier editions leave out trade within the former Soviet Union
+SMALL = 3.0  # bcm a year
 FORMER_SOVIET = {"AZE", "KAZ", "RUS", "TKM", "UZB"}
 BASES = {
     "bcm_15C_1013mbar_derived_from_toe": "toe_derived",
@@ -22,7 +23,6 @@ NAMES = {
     "US": "USA",
     "Russian Federation": "RUS",
     "East Timor": "TLS",
-    "China Hong Kong SAR": "HKG",
 }
 PRICES = {
     "brent_price": "crude_brent_usd_bbl",
@@ -99,7 +99,10 @@ def exports(source: Path) -> list[Row]:
 
 
 def main_share(flows: Iterable[Row]) -> float | None:
-    """Share of the largest named importer; None where what is not split could be larger."""
+    """Share of the largest named importer; None where what is not split could be larger.
+
+    Small exports count as none: a share of next to nothing is no dependence.
+    """
     named: list[float] = []
     total = 0.0
     for flow in flows:
@@ -110,31 +113,42 @@ def main_share(flows: Iterable[Row]) -> float | None:
             named.append(value)
     total = total or sum(named)
     rest = total - sum(named)
-    if not named or total <= 0 or rest > max(named):
+    if total < SMALL:
+        return 0.0
+    if not named or rest > max(named):
         return None
     return min(1.0, round(max(named) / total, 4))
 
 
-def shares(source: Path) -> list[Row]:
-    """Share of the main partner for exporters of the panel, zero for states never listed."""
-    by_flow: dict[tuple[str, str], list[Row]] = {}
-    editions: dict[str, Row] = {}
+def flows_by_edition(source: Path) -> dict[str, dict[str, list[Row]]]:
+    """Rows of the pipeline matrix by year of the flow and exporter."""
+    found: dict[str, dict[str, list[Row]]] = {}
     for row in read(source / "gas" / "bp_ei_pipeline_gas_bilateral.csv"):
-        editions[row["flow_year"]] = row
-        if row["exporter_is_aggregate"] == "0":
-            by_flow.setdefault((code(row["exporter"]), row["flow_year"]), []).append(row)
-    exporters = {state for state, _ in by_flow}
+        year = found.setdefault(row["flow_year"], {})
+        inner = row["importer"] == "China Hong Kong SAR"
+        if row["exporter_is_aggregate"] == "0" and not inner:
+            year.setdefault(code(row["exporter"]), []).append(row)
+    return found
+
+
+def shares(source: Path) -> list[Row]:
+    """Share of the main partner in pipeline exports of each panel state.
+
+    A state an edition does not list is a zero, except that former Soviet exporters are often
+    merged with others there, and their mutual trade was left out before edition 2010.
+    """
     rows = []
-    for state in sorted(panel(source)):
-        for year, printing in sorted(editions.items()):
-            if state in exporters:
-                value = main_share(by_flow.get((state, year), []))
-                early = state in FORMER_SOVIET and int(printing["edition"]) < FIRST_FULL
-                if value is None or early:
-                    continue
-                note = f"edition {printing['edition']}"
-            else:
-                value, note = 0.0, "not listed as an exporter"
+    for year, flows in sorted(flows_by_edition(source).items()):
+        printing = next(iter(flows.values()))[0]
+        for state in sorted(panel(source)):
+            listed = flows.get(state, [])
+            early = int(printing["edition"]) < FIRST_FULL
+            if state in FORMER_SOVIET and (early or not listed):
+                continue
+            value = main_share(listed)
+            if value is None:
+                continue
+            kind = "" if value else "; exports below 3 bcm" if listed else "; not listed"
             rows.append(
                 printed(
                     printing,
@@ -143,7 +157,7 @@ def shares(source: Path) -> list[Row]:
                     value,
                     state=state,
                     basis="share_of_pipeline_exports",
-                    note=note,
+                    note=f"edition {printing['edition']}{kind}",
                 )
             )
     return rows
