@@ -49,6 +49,8 @@ class Indicator:
     strict_lag : str
         The same where true vintages only are used: ``edition:MM-DD`` is that day of the year
         after the period; empty where a zero is never known from a true vintage.
+    not_covered : tuple of (str, Timestamp or None)
+        States whose coverage is another: none at all (None), or until that day.
     known_breaks : str
         Changes of definition, in words; empty in the catalog of a snapshot.
     """
@@ -65,6 +67,7 @@ class Indicator:
     coverage_end: pd.Timestamp | None
     lag_days: int | None
     strict_lag: str
+    not_covered: tuple[tuple[str, pd.Timestamp | None], ...] = ()
     known_breaks: str = ""
 
 
@@ -179,6 +182,9 @@ class Catalog:
             name: replace(
                 item,
                 coverage_end=_until(item.coverage_end, as_of),
+                not_covered=tuple(
+                    (state, end) for state, end in item.not_covered if end is None or end <= as_of
+                ),
                 known_breaks="",
             )
             for name, item in self.indicators.items()
@@ -242,6 +248,12 @@ def _date(row: Mapping[str, Any], name: str) -> pd.Timestamp | None:
     return None if value is None else pd.Timestamp(value)
 
 
+def _exceptions(text: str) -> tuple[tuple[str, pd.Timestamp | None], ...]:
+    """Read ``CODE`` and ``CODE@YYYY-MM-DD``, joined by blanks."""
+    parts = [part.partition("@") for part in text.split()]
+    return tuple((state, pd.Timestamp(end) if end else None) for state, _, end in parts)
+
+
 def _indicator(row: Mapping[str, Any]) -> Indicator:
     lag = row.get("lag_days")
     return Indicator(
@@ -257,6 +269,7 @@ def _indicator(row: Mapping[str, Any]) -> Indicator:
         coverage_end=_date(row, "coverage_end"),
         lag_days=None if lag is None else int(lag),
         strict_lag=_text(row, "strict_lag"),
+        not_covered=_exceptions(_text(row, "not_covered")),
         known_breaks=_text(row, "known_breaks"),
     )
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from indicators.errors import UnknownNameError
 
-__all__ = ["known_date", "mask", "maskable"]
+__all__ = ["hide_links", "known_date", "mask", "maskable"]
 
 _FREE_TEXT = frozenset(
     {"note", "notes", "description", "meaning", "reason", "why", "known_breaks", "citation"}
@@ -191,9 +191,38 @@ def mask(
             out[column] = out[column].where(out[column] <= as_of)
     if "censor_date" in out.columns:
         out["censor_date"] = _censor(out, as_of)
+    if "not_covered" in out.columns:
+        out["not_covered"] = out["not_covered"].map(
+            lambda text: _exceptions(text, as_of), na_action="ignore"
+        )
     gone = _FREE_TEXT | rule.dropped
     out = out[[column for column in out.columns if column not in gone]]
     return out.sort_values(list(out.columns), ignore_index=True)
+
+
+def hide_links(tables: dict[str, pd.DataFrame]) -> None:
+    """Blank references, among masked tables, to what is not known yet.
+
+    A reform may be under way before the spell it is coded against begins: until then the
+    reference would tell that it will.
+
+    Parameters
+    ----------
+    tables : dict of str to DataFrame
+        Masked tables by name; changed in place.
+    """
+    reforms, spells = tables.get("reform_processes"), tables.get("neutrality_spells")
+    if reforms is None or spells is None or "spell_at_risk" not in reforms.columns:
+        return
+    known = reforms["spell_at_risk"].isin(spells["spell_id"])
+    tables["reform_processes"] = reforms.assign(spell_at_risk=reforms["spell_at_risk"].where(known))
+
+
+def _exceptions(text: str, as_of: pd.Timestamp) -> str | None:
+    """Drop from ``CODE CODE@YYYY-MM-DD`` the ends of coverage that lie ahead."""
+    day = f"{as_of:%Y-%m-%d}"
+    parts = [part for part in text.split() if part.partition("@")[2] <= day]
+    return " ".join(parts) or None
 
 
 def _visible(rule: _Rule, frame: pd.DataFrame, as_of: pd.Timestamp) -> pd.Series[bool]:

@@ -21,7 +21,7 @@ import pandas as pd
 
 from indicators.catalog import Catalog
 from indicators.errors import DataError, Failure, LookAheadError, UnknownNameError
-from indicators.masks import mask, maskable
+from indicators.masks import hide_links, mask, maskable
 from indicators.tables import DataPackage, load
 
 __all__ = [
@@ -289,6 +289,7 @@ def _cut(
     """Cut figures and tables at a date; what is cut off is not kept anywhere."""
     known = history[history["published"] <= as_of].reset_index(drop=True)
     masked = {name: mask(name, frame, as_of, strict=strict) for name, frame in tables.items()}
+    hide_links(masked)
     return Snapshot(as_of, strict, path, catalog.known_at(as_of), known, masked)
 
 

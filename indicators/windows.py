@@ -6,7 +6,7 @@ Works on whole arrays of shape (n_states, n_months); `indicators.panel` turns th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -122,13 +122,25 @@ class _Reader:
         self, vintages: Vintages, indicator: Indicator, window: int, months: Ints, strict: bool
     ) -> None:
         self.vintages, self.indicator, self.months = vintages, indicator, months
+        self.strict = strict
         self.step = STEP.get(indicator.frequency, 1)
         # An irregular period has no predecessor a fixed time before it: only the newest counts.
         regular = indicator.frequency in STEP
         self.periods = max(1, window // self.step) if regular else 1
-        self.zero_last, self.zero_first, self.zero_day = known_zeros(
-            indicator, months, strict=strict
-        )
+        self.usual = known_zeros(indicator, months, strict=strict)
+
+    def zeros(self, states: Sequence[str]) -> tuple[Ints, Ints]:
+        """Return newest period that is zero if absent, and its day; (n_states, n_months)."""
+        last, _, day = self.usual
+        lasts, days = np.tile(last, (len(states), 1)), np.tile(day, (len(states), 1))
+        for state, end in self.indicator.not_covered:
+            rows = [number for number, other in enumerate(states) if other == state]
+            if rows and end is None:
+                lasts[rows], days[rows] = NEVER, _NO_DAY
+            elif rows:
+                shorter = replace(self.indicator, coverage_end=end)
+                lasts[rows], _, days[rows] = known_zeros(shorter, self.months, strict=self.strict)
+        return lasts, days
 
     def own(self, states: Sequence[str]) -> _Block:
         """Return the figures of each state that have no counterpart."""
@@ -137,13 +149,13 @@ class _Reader:
         series = {state: list(rows) for state, rows in alone.groupby("state").groups.items()}
         most = max((len(series.get(state, ())) for state in states), default=0)
         nobody: Ints = np.full(len(states), NEVER, dtype=np.int64)
-        best = self._window(nobody, None)
+        best = self._window(nobody, states)
         for rank in range(most):
             numbers = np.array(
                 [series[s][rank] if len(series.get(s, ())) > rank else NEVER for s in states],
                 dtype=np.int64,
             )
-            block = self._window(numbers, None)
+            block = self._window(numbers, states)
             # Bases and sources are never put together: the one with the newest period counts,
             # then the one printed last, then the first by name.
             newer = (numbers >= 0)[:, None] & ~np.isnan(block.value)
@@ -166,7 +178,7 @@ class _Reader:
         units = self.vintages.units
         partners = units[units["counterpart"] != ""]
         nobody: Ints = np.full(len(states), NEVER, dtype=np.int64)
-        blank = self._window(nobody, None)
+        blank = self._window(nobody, states)
         if largest_share:
             blank = _Block(blank.value * 0.0, blank.period, blank.day)
         out = _Block(blank.value.copy(), blank.period.copy(), blank.day.copy())
@@ -175,8 +187,9 @@ class _Reader:
             if state not in rows:
                 continue
             numbers = group.to_numpy().astype(np.int64)
-            newest = self._newest(numbers).max(axis=0)
-            block = self._window(numbers, np.broadcast_to(newest, (len(numbers), len(newest))))
+            here = [state] * len(numbers)
+            newest = self._newest(numbers, self.zeros(here)[0]).max(axis=0)
+            block = self._window(numbers, here, np.tile(newest, (len(numbers), 1)))
             amounts = _newest_source(block, units.loc[numbers, "counterpart"].to_numpy())
             known = ~np.isnan(amounts).all(axis=0)
             total = np.where(known, np.nansum(amounts, axis=0), np.nan)
@@ -189,26 +202,26 @@ class _Reader:
             out.value[row], out.period[row], out.day[row] = total, newest, block.day.max(axis=0)
         return out.where(~np.isnan(out.value))
 
-    def _newest(self, series: Ints) -> Ints:
+    def _newest(self, series: Ints, zero_last: Ints) -> Ints:
         """Newest period known of each series; shape (n_series, n_months)."""
         seen = self.vintages.newest(np.maximum(series, 0)[:, None], self.months[None, :])
         seen = np.where(series[:, None] >= 0, seen, NEVER)
-        if self.periods > 1 and (self.zero_last >= 0).any():
-            # A single figure out before the others would open a window with holes in it.
-            return np.broadcast_to(self.zero_last, seen.shape)
-        return np.maximum(seen, self.zero_last)
+        # A single figure out before the others would open a window with holes in it.
+        regular = (zero_last >= 0) & (self.periods > 1)
+        return np.where(regular, zero_last, np.maximum(seen, zero_last))
 
-    def _window(self, series: Ints, newest: Ints | None) -> _Block:
+    def _window(self, series: Ints, states: Sequence[str], newest: Ints | None = None) -> _Block:
         """Aggregate the window that ends with the newest period; (n_series, n_months)."""
-        period = self._newest(series) if newest is None else newest
+        zero_last, zero_day = self.zeros(states)
+        period = self._newest(series, zero_last) if newest is None else newest
         back = np.arange(self.periods) * self.step
         periods = np.where(period[..., None] >= 0, period[..., None] - back, NEVER)
         numbers, months = series[:, None, None], self.months[None, :, None]
         values, days = self.vintages.value(numbers, periods, months)
-        zero = np.isnan(values) & (periods >= self.zero_first) & (periods >= 0)
-        zero &= periods <= self.zero_last[None, :, None]
+        zero = np.isnan(values) & (periods >= self.usual[1]) & (periods >= 0)
+        zero &= periods <= zero_last[..., None]
         values = np.where(zero, 0.0, values)
-        days = np.where(zero & (back == 0), self.zero_day[None, :, None], days)
+        days = np.where(zero & (back == 0), zero_day[..., None], days)
         known = ~np.isnan(values)
         if self.indicator.aggregation == "sum":
             total = values.sum(axis=-1)
@@ -258,9 +271,9 @@ def _neighbours(reader: _Reader, borders: pd.DataFrame | None, states: Sequence[
         period[here] = np.maximum(period[here], np.where(known, theirs.period[there], NEVER))
         day[here] = np.maximum(day[here], np.where(known, theirs.day[there], _NO_DAY))
     # No neighbour is no neighbour's figure: a true zero where the source covers the month.
-    none = (borders_held == 0) & (reader.zero_last >= 0)
-    period = np.where(none, reader.zero_last, period)
-    day = np.where(none, reader.zero_day, day)
+    zero_last, zero_day = reader.zeros(states)
+    none = (borders_held == 0) & (zero_last >= 0)
+    period, day = np.where(none, zero_last, period), np.where(none, zero_day, day)
     value = total if reader.indicator.aggregation == "sum" else total / np.maximum(count, 1)
     return _Block(value, period, day).where((count > 0) | none)
 

@@ -233,7 +233,8 @@ def poison(draft: Draft, origin: str) -> Draft:
     out.tables["observations"] = pd.concat([rows[~gone], more]).sample(frac=1.0, random_state=7)
     for name, facts in PUBLIC.items():
         if name in out.tables:
-            out.tables[name] = _poison_table(name, out.tables[name].copy(), facts, origin, rng)
+            table = out.tables[name].copy()
+            out.tables[name] = _poison_table(name, table, facts, origin, rng, _needed(draft, name))
     near = out.tables["near_misses"]
     out.tables["near_misses"] = near.iloc[: max(1, len(near) // 2)]
     registry = out.tables["indicators"]
@@ -245,8 +246,30 @@ def poison(draft: Draft, origin: str) -> Draft:
     return out
 
 
+def _needed(draft: Draft, name: str) -> set[str]:
+    """Ids of a table that other tables point to: without them the package has no sense."""
+    links = {
+        "neutrality_spells": [
+            ("neutrality_events", "spell_id"),
+            ("reform_processes", "spell_at_risk"),
+        ],
+        "reform_processes": [("process_statements", "process_id")],
+        "base_episodes": [("base_processes", "linked_episode")],
+    }
+    out: set[str] = set()
+    for table, column in links.get(name, []):
+        if table in draft.tables and column in draft.tables[table]:
+            out |= set(draft.tables[table][column])
+    return out
+
+
 def _poison_table(
-    name: str, table: pd.DataFrame, facts: list[Any], origin: str, rng: np.random.Generator
+    name: str,
+    table: pd.DataFrame,
+    facts: list[Any],
+    origin: str,
+    rng: np.random.Generator,
+    needed: set[str],
 ) -> pd.DataFrame:
     known = pd.concat([_end(table[d], table.get(p)) for d, p in facts], axis=1).max(axis=1)
     first = table[facts[0][0]]
@@ -273,6 +296,7 @@ def _poison_table(
         if column in table.columns:
             table[column] = rng.permutation(table[column].to_numpy())
     drop = hidden & (rng.uniform(size=len(table)) < 0.5)
+    drop &= ~table.iloc[:, 0].isin(needed)
     moved = hidden & ~drop & (first != "")
     table.loc[moved, facts[0][0]] = "2036-03-03"
     return table[~drop].sample(frac=1.0, random_state=3)

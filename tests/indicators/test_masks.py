@@ -138,3 +138,13 @@ def test_masking_changes_nothing(package: DataPackage) -> None:
     before: Any = package.table("base_episodes").copy()
     mask("base_episodes", package.table("base_episodes"), pd.Timestamp("2001-01-01"))
     pd.testing.assert_frame_equal(package.table("base_episodes"), before)
+
+
+def test_a_reform_does_not_tell_that_a_spell_will_begin(package: DataPackage) -> None:
+    # Coded against a spell of 2015, under way since 2013.
+    for day, expected in (("2014-07-01", None), ("2015-12-31", "AFG-2015")):
+        reforms = snapshot(day, package=package).table("reform_processes").set_index("process_id")
+        assert (reforms["spell_at_risk"].get("UZB-2013") == expected) or (
+            expected is None and pd.isna(reforms.loc["UZB-2013", "spell_at_risk"])
+        )
+        assert reforms.loc["TKM-2014", "spell_at_risk"] == "TKM-1995"

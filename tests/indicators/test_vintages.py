@@ -59,9 +59,9 @@ def test_monotone_and_idempotent(package: DataPackage, one: Any, other: Any, str
     after = snapshot(late, package=package, strict=strict)
     assert (after.history["published"] <= after.as_of).all()
     assert (after.observations["published"] <= after.as_of).all()
-    assert set(as_mapping(before.observations)) <= set(as_mapping(after.observations))
+    newer = as_mapping(after.observations)
     for key, (published, _) in as_mapping(before.observations).items():
-        assert as_mapping(after.observations)[key][0] >= published
+        assert newer[key][0] >= published
     again = after.at(late)
     pd.testing.assert_frame_equal(again.history, after.history)
     assert again.hash == after.hash
