@@ -66,7 +66,12 @@ class EventSpec:
     merge_days: int = 30
     campaign: str = ""
     no_campaign: tuple[str, ...] = ()
-    verified: tuple[str, ...] = ("verified-stored-page", "partly-verified", "confirmed")
+    verified: tuple[str, ...] = (
+        "verified-stored-page",
+        "partly-verified",
+        "confirmed",
+        "corrected",
+    )
 
     def dates(self, table: pd.DataFrame) -> tuple[pd.Series[Any], pd.Series[Any]]:
         """Return the onset (end of its interval) and the date from which each row counts as known.

@@ -16,6 +16,7 @@ from forecast.reader import read_toml
 from forecast.refusals import (
     closed_failures,
     contested_failures,
+    kind_failures,
     near_miss_failures,
     onset_failures,
 )
@@ -35,10 +36,10 @@ def load_questions(
     package : DataPackage, optional
         The bundled one by default.
     as_of : Timestamp or str, optional
-        Date of a forecast. Closed feeds are then checked for every horizon from it. Criteria
-        that are word for word those shipped (tested over the whole library of near misses where
-        they are made) are then tested on rows known by that date only, so that nothing later can
-        touch the forecast. Criteria of anybody's own are always tested on every row.
+        Date of a forecast. Criteria that are word for word those shipped (tested over the whole
+        library of near misses where they are made) are then tested on rows known by that date
+        only, so that nothing later can touch the forecast. Criteria of anybody's own are always
+        tested on every row.
 
     Returns
     -------
@@ -65,7 +66,7 @@ def load_questions(
         if len(failures) == before and made is not None:
             counts = str(full.get("event", {}).get("counts", "onset"))
             known_by = origin if name in shipped else None
-            failures += _refuse(made, source, counts=counts, origin=origin, known_by=known_by)
+            failures += _refuse(made, source, counts=counts, known_by=known_by)
             out[made.id] = made
     if failures:
         raise DataError(failures)
@@ -170,12 +171,12 @@ def _refuse(
     package: DataPackage,
     *,
     counts: str,
-    origin: pd.Timestamp | None,
     known_by: pd.Timestamp | None,
 ) -> list[Failure]:
     """All that a well-formed question can still be refused for."""
     table = package.table(made.event.table)
     out = onset_failures(made.event, table, counts=counts, file=made.file)
+    out += kind_failures(made)
     if "near_misses" in package.tables and not out:
         near = package.table("near_misses")
         out += near_miss_failures(
@@ -188,4 +189,4 @@ def _refuse(
         )
         if known_by is None:
             out += contested_failures(made, table, near)
-    return out + closed_failures(made, origin)
+    return out + closed_failures(made)

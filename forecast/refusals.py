@@ -19,6 +19,7 @@ from indicators.errors import Failure
 __all__ = [
     "closed_failures",
     "contested_failures",
+    "kind_failures",
     "near_miss_failures",
     "onset_failures",
 ]
@@ -32,6 +33,34 @@ _ONSETS: Mapping[str, tuple[str, str, tuple[Any, ...]]] = MappingProxyType(
         "memberships": ("start_date", "founding", (0,)),
     }
 )
+
+
+_KINDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"neutrality_events": ("revision", "weakening"), "base_episodes": ("base",)}
+)
+
+
+def kind_failures(question: Question) -> list[Failure]:
+    """Say whether a question leaves out the near misses that its table has.
+
+    Parameters
+    ----------
+    question : Question
+        A compiled question.
+
+    Returns
+    -------
+    list of Failure
+        Empty where at least one kind is named, and only kinds that exist.
+    """
+    kinds = _KINDS.get(question.event.table, ())
+    named = set(question.near_misses)
+    if named <= set(kinds) and (named or not kinds):
+        return []
+    allowed = "at least one of " + ", ".join(kinds) if kinds else "an empty list"
+    found = ", ".join(question.near_misses) or "none"
+    remedy = "Name the near misses that must not count."
+    return [Failure(question.file, None, "near_misses.kinds", found, allowed, remedy)]
 
 
 def onset_failures(
@@ -160,27 +189,21 @@ def contested_failures(
     return out
 
 
-def closed_failures(question: Question, origin: pd.Timestamp | None = None) -> list[Failure]:
-    """Say which registered horizons pass the end of a closed feed.
+def closed_failures(question: Question) -> list[Failure]:
+    """Say which horizons a closed feed is too short for, wherever they start.
 
     Parameters
     ----------
     question : Question
-        A compiled question.
-    origin : Timestamp, optional
-        First day of the window; the start of the training window by default.
+        A compiled question; `Question.closes` refuses the windows of single forecasts.
 
     Returns
     -------
     list of Failure
-        Empty where the feed is open or every window ends in time.
+        Empty where the feed is open, or each horizon fits at least once.
     """
-    start = question.window_start if origin is None else origin
-    return [
-        failure
-        for horizon in question.horizons
-        if (failure := question.beyond(start, horizon)) is not None
-    ]
+    windows = (question.beyond(question.window_start, horizon) for horizon in question.horizons)
+    return [failure for failure in windows if failure is not None]
 
 
 def _same(miss: Mapping[Any, Any], table: pd.DataFrame, spec: EventSpec) -> pd.Series[bool]:

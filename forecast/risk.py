@@ -114,7 +114,7 @@ def risk_set(
     """
     frame = _Frame.of(question, snapshot, states=states, sites=sites, exclude=exclude)
     known = events_of(question, snapshot, sites=sites, verified_only=verified_only, exclude=exclude)
-    known = known[[unit in frame.index for unit in zip(known["state"], known["slot"], strict=True)]]
+    known = known[frame.holds(known)]
     stages = _stages(
         question, snapshot, frame, processes=processes, ends=ends, verified_only=verified_only
     )
@@ -203,6 +203,11 @@ class _Frame:
         out = np.zeros_like(self.at_risk)
         out[:, -1] = self.at_risk[:, -1]
         return out
+
+    def holds(self, events: pd.DataFrame) -> npt.NDArray[np.bool_]:
+        """Mark the events of units that are laid out here."""
+        keys = zip(events["state"], events["slot"], strict=True)
+        return np.array([unit in self.index for unit in keys], bool)
 
     def locate(self, events: pd.DataFrame) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Row and column of each event."""
@@ -358,7 +363,8 @@ def _aside(
     parts = [missed[names]]
     for mark, rule in question.marks.aside:
         rows = events_of(question, snapshot, where=rule, sites=True)
-        here = [u in frame.index for u in zip(rows["state"], rows["slot"], strict=True)]
-        parts.append(rows[here].assign(mark=mark, reason="a mark of its own, no event")[names])
+        parts.append(
+            rows[frame.holds(rows)].assign(mark=mark, reason="a mark of its own, no event")[names]
+        )
     out = pd.concat([p for p in parts if len(p)] or parts[:1])
     return out.sort_values(["date", "event_id"], ignore_index=True)
