@@ -83,8 +83,8 @@ class EventSpec:
 
         Returns
         -------
-        onset, known : Series of datetime64
-            An event that was public in advance is known when it happens.
+        tuple of Series of datetime64
+            Onset, and known: an event that was public in advance is known when it happens.
         """
         onset = known_date(table, self.date, self.precision)
         if not self.public:

@@ -115,8 +115,10 @@ class BaseRate:
 
         Returns
         -------
-        low, high : float
-            1 − exp(−λh) at the quantiles of λ.
+        low : float
+            1 − exp(−λh) at the lower quantile of λ.
+        high : float
+            The same at the upper quantile.
         """
         low, high = self.rates(((1 - level) / 2, (1 + level) / 2))
         return float(-np.expm1(-low * h_years)), float(-np.expm1(-high * h_years))
