@@ -42,10 +42,13 @@ class _Dated:
 class _Rule:
     """How a table is masked.
 
-    `visible`: a row is there from the latest of these dates on; the first must be given unless
-    `always` (a blank means "from the beginning"). `later`: facts blanked until they are known.
+    `key`: what names a row; rows are ordered by it. `visible`: a row is there from the latest of
+    these dates on; the first must be given unless `always` (a blank means "from the beginning").
+    `later`: facts blanked until they are known. `dropped`: hindsight without a date. `unless`: a
+    column of 1 where the date a process ended is a convention of the coder's, known to nobody.
     """
 
+    key: tuple[str, ...]
     visible: tuple[_Dated, ...] = ()
     later: tuple[_Dated, ...] = ()
     dropped: frozenset[str] = frozenset()
@@ -55,13 +58,17 @@ class _Rule:
 
 _STARTED = _Dated("started", "started_precision")
 _RULES: dict[str, _Rule] = {
-    "neutrality_events": _Rule(visible=(_Dated("event_date", "event_precision"),)),
+    "neutrality_events": _Rule(
+        key=("event_id",), visible=(_Dated("event_date", "event_precision"),)
+    ),
     "neutrality_spells": _Rule(
+        key=("spell_id",),
         visible=(_Dated("start_date", "start_precision"),),
         later=(_Dated("end_date", "end_precision", ("end_mechanism",)),),
         dropped=frozenset({"outcome", "censored"}),
     ),
     "base_episodes": _Rule(
+        key=("episode_id",),
         visible=(
             _Dated("open_date", "open_precision"),
             _Dated("became_public", "became_public_precision"),
@@ -70,10 +77,12 @@ _RULES: dict[str, _Rule] = {
         dropped=frozenset({"ongoing_at_censor"}),
     ),
     "memberships": _Rule(
+        key=("membership_id",),
         visible=(_Dated("start_date", "start_precision"),),
         later=(_Dated("end_date", "end_precision"),),
     ),
     "reform_processes": _Rule(
+        key=("process_id",),
         visible=(_Dated("became_public", "became_public_precision"),),
         later=(
             _STARTED,
@@ -84,6 +93,7 @@ _RULES: dict[str, _Rule] = {
         unless="end_imputed",
     ),
     "base_processes": _Rule(
+        key=("process_id",),
         visible=(_Dated("became_public", "became_public_precision"),),
         later=(
             _STARTED,
@@ -93,20 +103,28 @@ _RULES: dict[str, _Rule] = {
         dropped=_PROCESS_HINDSIGHT,
         unless="end_imputed",
     ),
-    "process_statements": _Rule(visible=(_Dated("statement_date", "statement_precision"),)),
+    "process_statements": _Rule(
+        key=("statement_id",), visible=(_Dated("statement_date", "statement_precision"),)
+    ),
     "incidents": _Rule(
+        key=("incident_id",),
         visible=(_Dated("published", "published_precision"), _Dated("date_start")),
         later=(_Dated("toll_published", None, _TOLL),),
         dropped=frozenset({"claim_status"}),
     ),
     "contacts": _Rule(
+        key=("contact_id",),
         visible=(_Dated("published", "published_precision"), _Dated("date_start")),
     ),
-    "contiguity": _Rule(visible=(_Dated("start"),), always=True),
-    "search_effort": _Rule(visible=(_Dated("start"),), always=True),
-    "states": _Rule(),
-    "indicators": _Rule(),
-    "features": _Rule(),
+    "contiguity": _Rule(
+        key=("state", "neighbour", "start"), visible=(_Dated("start"),), always=True
+    ),
+    "search_effort": _Rule(
+        key=("chronology", "counterpart", "start"), visible=(_Dated("start"),), always=True
+    ),
+    "states": _Rule(key=("state",)),
+    "indicators": _Rule(key=("indicator",)),
+    "features": _Rule(key=("feature",)),
 }
 
 
@@ -144,7 +162,11 @@ def known_date(frame: pd.DataFrame, date: str, precision: str | None = None) -> 
 
 
 def mask(
-    name: str, frame: pd.DataFrame, as_of: pd.Timestamp, *, strict: bool = False
+    name: str,
+    frame: pd.DataFrame,
+    as_of: pd.Timestamp,
+    *,
+    strict: bool = False,  # noqa: ARG001
 ) -> pd.DataFrame:
     """Return a table as it could be read at the end of a day.
 
@@ -165,7 +187,7 @@ def mask(
     Returns
     -------
     DataFrame
-        Rows in the order of their columns' values, numbered from 0.
+        Rows in the order of their key, numbered from 0.
 
     Raises
     ------
@@ -197,7 +219,7 @@ def mask(
         )
     gone = _FREE_TEXT | rule.dropped
     out = out[[column for column in out.columns if column not in gone]]
-    return out.sort_values(list(out.columns), ignore_index=True)
+    return out.sort_values(list(rule.key), ignore_index=True)
 
 
 def hide_links(tables: dict[str, pd.DataFrame]) -> None:

@@ -82,6 +82,15 @@ class DataPackage:
             raise UnknownNameError("table", name, self.tables)
         return self.tables[name].copy(deep=False)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (self.path, dict(self.tables), dict(self.descriptor))
+
+
+def _restore(
+    path: Path, tables: dict[str, pd.DataFrame], descriptor: dict[str, Any]
+) -> DataPackage:
+    return DataPackage(path, MappingProxyType(tables), MappingProxyType(descriptor))
+
 
 def default_data_dir() -> Path:
     """Folder of the bundled data package: inside the wheel, else the checkout's ``data``.
@@ -162,7 +171,7 @@ def load(data_dir: str | Path | None = None) -> DataPackage:
     if "observations" in frames:
         _check_observations(raw, frames["observations"], report)
     report.raise_if_any()
-    return DataPackage(path, MappingProxyType(frames), MappingProxyType(descriptor))
+    return _restore(path, frames, descriptor)
 
 
 def _read_descriptor(path: Path, report: Report) -> dict[str, Any]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -70,64 +71,56 @@ def descriptor() -> dict[str, Any]:
 def observations() -> pd.DataFrame:
     """Figures with revisions, lags and editions; a fixed seed."""
     rng = np.random.default_rng(20160701)
-    rows: list[tuple[object, ...]] = []
-
-    def add(
-        ind: str, state: str, other: str, start: str, end: str, freq: str, basis: str,
-        value: object, unit: str, day: object, rule: str, source: str,
-    ) -> None:  # fmt: skip
-        when = pd.Timestamp(day).strftime("%Y-%m-%d")
-        rows.append(
-            (
-                ind,
-                state,
-                other,
-                start,
-                end,
-                freq,
-                basis,
-                value,
-                "",
-                "",
-                unit,
-                when,
-                rule,
-                source,
-                "",
-            )
-        )
-
-    for state in ("AFG", "UZB", "TKM"):
-        for month in pd.date_range("2010-01-01", "2020-12-01", freq="MS"):
-            dead = int(rng.poisson({"AFG": 500, "UZB": 0.7, "TKM": 0.2}[state]))
-            if dead == 0:
-                continue
-            end = month + pd.offsets.MonthEnd(0)
-            span = (month.strftime("%Y-%m-%d"), end.strftime("%Y-%m-%d"), "M", "best")
-            known = end + pd.Timedelta(days=31)
-            add("deaths", state, "", *span, dead, "deaths", known, "lag_reconstructed", "ged")
-            edition = f"{month.year + 1}-06-30"
-            add("deaths", state, "", *span, dead, "deaths", edition, "edition", "ged")
-    for year in range(2002, 2022):
-        for edition in range(year + 1, min(year + 4, 2023)):
-            basis = "cubic" if edition < 2019 else "standard"
-            value = round(50 + (year - 2002) * 1.5 + rng.normal(0, 2), 1)
-            span = (f"{year}-01-01", f"{year}-12-31", "A", basis)
-            day = f"{edition}-06-{8 if edition == 2016 else 30:02d}"
-            add("gas_production", "TKM", "", *span, value, "bcm", day, "edition", "gaz")
-            for other, amount in (("RUS", 2022 - year), ("CHN", max(year - 2008, 0))):
-                add("gas_exports", "TKM", other, *span, amount, "bcm", day, "edition", "gaz")
-        for ind in ("trips_in", "trips_out"):
-            for state in ("TKM", "UZB"):
-                if (year, ind, state) != (2010, "trips_out", "UZB"):
-                    span = (f"{year}-01-01", f"{year}-12-31", "A", "count")
-                    day = f"{year + 1}-01-31"
-                    count = int(rng.poisson(6))
-                    add(ind, state, "", *span, count, "trips", day, "lag_reconstructed", "trips")
-    span = ("2030-01-01", "2030-12-31", "A", "plan")
-    add("gas_production", "TKM", "", *span, 250, "bcm", "2012-05-05", "dated", "gaz")
+    rows = [*_deaths(rng), *_gas(rng), *_trips(rng)]
     frame = pd.DataFrame(rows, columns=columns("observations"))
     return frame.astype(str)
+
+
+def _row(what: str, start: str, end: str, value: float, published: str) -> tuple[object, ...]:
+    """One figure; `what` is indicator|state|counterpart|frequency|basis|unit|rule|source."""
+    name, state, other, grain, basis, unit, rule, source = what.split("|")
+    span = (name, state, other, start, end, grain, basis)
+    return (*span, value, "", "", unit, published, rule, source, "")
+
+
+def _deaths(rng: np.random.Generator) -> Iterator[tuple[object, ...]]:
+    """Months with deaths: known a month later, printed in the edition of the next year."""
+    for state, mean in {"AFG": 500, "UZB": 0.7, "TKM": 0.2}.items():
+        for month in pd.period_range("2010-01", "2020-12", freq="M"):
+            dead = int(rng.poisson(mean))
+            end = month.end_time.normalize()
+            span = (f"{month.start_time:%Y-%m-%d}", f"{end:%Y-%m-%d}", dead)
+            what = f"deaths|{state}||M|best|deaths"
+            known = f"{end + pd.Timedelta(days=31):%Y-%m-%d}"
+            if dead:
+                yield _row(f"{what}|lag_reconstructed|ged", *span, known)
+                yield _row(f"{what}|edition|ged", *span, f"{month.year + 1}-06-30")
+
+
+def _gas(rng: np.random.Generator) -> Iterator[tuple[object, ...]]:
+    """Output and exports of a year, printed in the next three editions; one plan."""
+    for year, later in product(range(2002, 2022), (1, 2, 3)):
+        edition = year + later
+        if edition > 2022:
+            continue
+        tail = f"{'cubic' if edition < 2019 else 'standard'}|bcm|edition|gaz"
+        day = f"{edition}-06-{8 if edition == 2016 else 30:02d}"
+        span = (f"{year}-01-01", f"{year}-12-31")
+        output = round(50 + (year - 2002) * 1.5 + rng.normal(0, 2), 1)
+        yield _row(f"gas_production|TKM||A|{tail}", *span, output, day)
+        yield _row(f"gas_exports|TKM|RUS|A|{tail}", *span, 2022 - year, day)
+        yield _row(f"gas_exports|TKM|CHN|A|{tail}", *span, max(year - 2008, 0), day)
+    plan = "gas_production|TKM||A|plan|bcm|dated|gaz"
+    yield _row(plan, "2030-01-01", "2030-12-31", 250, "2012-05-05")
+
+
+def _trips(rng: np.random.Generator) -> Iterator[tuple[object, ...]]:
+    """Trips of a year, known a month later; one year of one state was not counted."""
+    for year, name, state in product(range(2002, 2022), ("trips_in", "trips_out"), ("TKM", "UZB")):
+        if (year, name, state) != (2010, "trips_out", "UZB"):
+            what = f"{name}|{state}||A|count|trips|lag_reconstructed|trips"
+            count = int(rng.poisson(6))
+            yield _row(what, f"{year}-01-01", f"{year}-12-31", count, f"{year + 1}-01-31")
 
 
 @pytest.fixture(scope="session")
@@ -279,15 +272,7 @@ def _poison_table(
         if date == "toll_published":
             told |= table[date] == ""
         for column in others:
-            # Any other value of the same column keeps the schema.
-            if column == "censor_date":
-                table.loc[~told & (table[column] > origin), column] = "2038-01-01"
-            elif not table[column].str.fullmatch(r"[\d.-]*").all():
-                pool = table.loc[table[column] != "", column].to_numpy()
-                if len(pool):
-                    table.loc[~told, column] = rng.choice(pool, (~told).sum())
-            elif column == "deaths_low":
-                table.loc[~told, column] = "99"
+            _poison_column(table, column, ~told, origin, rng)
         later = ~told & ~hidden
         table.loc[later, date] = np.where(rng.uniform(size=later.sum()) < 0.5, "", "2037-05-05")
         if precision in table.columns:
@@ -300,3 +285,17 @@ def _poison_table(
     moved = hidden & ~drop & (first != "")
     table.loc[moved, facts[0][0]] = "2036-03-03"
     return table[~drop].sample(frac=1.0, random_state=3)
+
+
+def _poison_column(
+    table: pd.DataFrame, column: str, rows: pd.Series, origin: str, rng: np.random.Generator
+) -> None:
+    """Change what goes with a date that is not known yet."""
+    texts = table[column]
+    if column == "censor_date":
+        table.loc[rows & (texts > origin), column] = "2038-01-01"
+    elif column == "deaths_low":
+        table.loc[rows, column] = "99"
+    elif not texts.str.fullmatch(r"[\d.-]*").all():
+        # Any other value of the same column keeps the schema.
+        table.loc[rows, column] = rng.choice(texts[texts != ""].to_numpy(), rows.sum())

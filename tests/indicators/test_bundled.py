@@ -15,7 +15,7 @@ from indicators.panel import panel
 from indicators.tables import DataPackage
 from indicators.vintages import Snapshot, snapshot
 
-ORIGINS = ["2002-01-01", "2010-04-01", "2016-07-01", "2019-07-01", "2024-02-01"]
+ORIGINS = ["2002-01-01", "2016-07-01", "2020-04-15"]
 
 
 def figure(then: Snapshot, indicator: str, state: str, start: str, end: str) -> list[float]:

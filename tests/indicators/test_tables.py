@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ def failures_of(folder: Path) -> list[Failure]:
         load(folder)
     assert caught.value.exit_code == 3
     for failure in caught.value.failures:
-        assert failure.file and failure.found and failure.allowed and failure.remedy
+        assert all([failure.file, failure.found, failure.allowed, failure.remedy])
         assert str(failure) in str(caught.value)
     return list(caught.value.failures)
 
@@ -241,6 +242,8 @@ def test_tables_are_copies(package: DataPackage) -> None:
     with pytest.raises(UnknownNameError, match="did you mean states"):
         package.table("state")
     assert package.questions_dir == package.path / "questions"
+    again = pickle.loads(pickle.dumps(package))
+    pd.testing.assert_frame_equal(again.table("states"), package.table("states"))
 
 
 def test_byte_order_mark_and_crlf_are_read(

@@ -18,7 +18,7 @@ from indicators.vintages import SERIES_KEY, TRUE_VINTAGES, Snapshot, require_sam
 
 DAYS = st.dates(pd.Timestamp("2001-01-01").date(), pd.Timestamp("2023-12-31").date())
 SHARED = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
