@@ -107,14 +107,14 @@ def _write_page(payload: dict[str, Any], path: Path, *, quiet: bool) -> None:
 def run_command(options: RunOptions, as_json: bool, page: Path | None) -> None:
     """Forecast: the probability of each question, beside its base rate."""
     result = _run(options)
-    if page is not None:
-        _write_page(result.payload, page, quiet=options.quiet)
     if as_json:
         click.echo(result.to_json())
-        return
-    from forecast.cli_format import show_run
+    else:
+        from forecast.cli_format import show_run
 
-    show_run(result.payload, strict_first=options.strict_vintages)
+        show_run(result.payload, strict_first=options.strict_vintages)
+    if page is not None:
+        _write_page(result.payload, page, quiet=options.quiet)
 
 
 @main.command("report")

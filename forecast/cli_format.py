@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
@@ -19,8 +20,19 @@ __all__ = ["run_view", "show_checks", "show_figures", "show_indicators", "show_r
 
 Row = Mapping[str, Any]
 DASH = "–"
-# a page's width where the output is no terminal: the founding table fits without wrapping
-PAGE = 118
+# width where the output is no terminal
+PAGE = 100
+COLUMNS = (
+    ("months", 6),
+    ("p", 6),
+    ("90%\ninterval", 11),
+    ("base\nrate", 6),
+    ("90%\ninterval", 11),
+    ("ratio", 5),
+    ("prior\nshare", 5),
+    ("no\nprocess", 7),
+    ("strict\nvint.", 6),
+)
 MOST_DRIVERS = 5
 MOST_CASES = 4
 
@@ -44,13 +56,15 @@ def _percent(p: float | None) -> str:
 def _interval(row: Row | None, low: str = "lo90", high: str = "hi90") -> str:
     if row is None or row.get(low) is None or row.get(high) is None:
         return DASH
-    return f"{percent(row[low])} to {percent(row[high])}"
+    return f"{percent(row[low]).removesuffix('%')}–{percent(row[high])}"
 
 
-def _table(columns: Iterable[str], *, left: int = 1, title: str | None = None) -> Table:
-    table = Table(box=None, pad_edge=False, title=title, title_justify="left", title_style="bold")
+def _table(columns: Sequence[str], *, left: int = 1, folded: int = 0) -> Table:
+    """Make a table whose first columns are left-aligned and of which one may fold."""
+    table = Table(box=None, pad_edge=False)
     for index, name in enumerate(columns):
-        table.add_column(name, justify="left" if index < left else "right", overflow="fold")
+        side: Literal["left", "right"] = "left" if index < left else "right"
+        table.add_column(name, justify=side, overflow="fold", no_wrap=index != folded)
     return table
 
 
@@ -59,8 +73,31 @@ def _point(row: Row, key: str) -> str:
     return DASH if part is None else _percent(part.get("p"))
 
 
-def forecast_table(forecasts: Sequence[Row], *, strict_first: bool = False) -> Table:
-    """Build the founding table: one row a question and horizon.
+def _forecast_table() -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for _, width in COLUMNS:
+        table.add_column(justify="right", width=width, no_wrap=True)
+    return table
+
+
+def _cells(row: Row, *, strict_first: bool) -> list[RenderableType]:
+    head = row["strict"] if strict_first and row["strict"] else row
+    base, p = row["base_rate"], head["p"]
+    return [
+        str(row["horizon"]),
+        Text(_percent(p), style="bold"),
+        _interval(head),
+        _percent(base),
+        _interval(row, "base_rate_lo90", "base_rate_hi90"),
+        DASH if not base or p is None else f"{p / base:.2f}",
+        DASH if row["prior_share"] is None else f"{row['prior_share']:.2f}",
+        _point(row, "no_process"),
+        _percent(row["p"]) if strict_first else _point(row, "strict"),
+    ]
+
+
+def founding_table(forecasts: Sequence[Row], *, strict_first: bool = False) -> RenderableType:
+    """Build the founding table: a line for each horizon under each question.
 
     Parameters
     ----------
@@ -71,39 +108,26 @@ def forecast_table(forecasts: Sequence[Row], *, strict_first: bool = False) -> T
 
     Returns
     -------
-    Table
+    RenderableType
         p, its interval, the base rate with its interval, ratio, prior share, p without
-        processes, p under the other vintages.
+        processes, p under the other vintages; 80 columns wide.
     """
-    other = "all vintages" if strict_first else "strict p"
-    columns = ["question", "months", "p", "90% interval", "base rate", "90% interval", "ratio"]
-    table = _table([*columns, "prior share", "no-process p", other])
-    previous = None
-    for row in forecasts:
-        head = row["strict"] if strict_first and row["strict"] else row
-        last = _percent(row["p"]) if strict_first else _point(row, "strict")
-        first = "" if row["question"] == previous else row["question"]
-        if first and previous is not None:
-            table.add_row()
-        previous = row["question"]
-        base, p = row["base_rate"], head["p"]
-        table.add_row(
-            first,
-            str(row["horizon"]),
-            Text(_percent(p), style="bold"),
-            _interval(head),
-            _percent(base),
-            _interval(row, "base_rate_lo90", "base_rate_hi90"),
-            DASH if not base or p is None else f"{p / base:.2f}",
-            DASH if row["prior_share"] is None else f"{row['prior_share']:.2f}",
-            _point(row, "no_process"),
-            last,
-        )
-    return table
+    header = _forecast_table()
+    titles = [name for name, _ in COLUMNS]
+    if strict_first:
+        titles[-1] = "all\nvint."
+    header.add_row(*(Text(title, style="bold") for title in titles))
+    parts: list[RenderableType] = [header]
+    for question, rows in groupby(forecasts, key=lambda row: row["question"]):
+        table = _forecast_table()
+        for row in rows:
+            table.add_row(*_cells(row, strict_first=strict_first))
+        parts += [Text(question, style="bold"), table]
+    return Group(*parts)
 
 
 def _classes(row: Row) -> RenderableType:
-    table = _table(["reference class", "events", "years", "p", "90% interval"])
+    table = _table(["reference class (* the base rate above)", "events", "years", "p", "90%"])
     for entry in row["reference_classes"] or ():
         chosen = " *" if entry["class"] == row["base_rate_class"] else ""
         table.add_row(
@@ -144,7 +168,9 @@ def _lines(name: str, lines: Sequence[str]) -> RenderableType:
         return Text(f"{name}: none", style="dim")
     if len(lines) == 1:
         return Text(f"{name}: {lines[0]}")
-    return Group(Text(f"{name}:"), *(Padding(Text(line), (0, 0, 0, 2)) for line in lines))
+    return Group(
+        Text(f"{name}:"), *(Padding(Text(line), (0, 0, 0, 2), expand=False) for line in lines)
+    )
 
 
 def _by_size(drivers: Iterable[Row] | None) -> list[Row]:
@@ -230,9 +256,9 @@ def run_view(payload: Row, *, strict_first: bool = False) -> RenderableType:
     gap = payload["gap"] or {}
     return Group(
         Text(head, style="bold"),
-        Text(f"what was public by then ({vintages}); * marks the base rate shown", style="dim"),
+        Text(f"from what was public by then ({vintages})", style="dim"),
         Text(),
-        forecast_table(forecasts, strict_first=strict_first),
+        founding_table(forecasts, strict_first=strict_first),
         *(_details(row) for row in longest.values()),
         Text(),
         _lines("processes under way", [_process(entry) for entry in payload["processes"]]),
@@ -265,7 +291,7 @@ def show_indicators(rows: Sequence[Row]) -> None:
     rows : sequence of mappings
         ``indicators`` of the listing.
     """
-    table = _table(["indicator", "family", "unit", "every", "covers", "meaning"], left=6)
+    table = _table(["indicator", "family", "unit", "every", "covers", "meaning"], left=6, folded=5)
     for row in rows:
         covers = f"{row['coverage_start'] or '?'} to {row['coverage_end'] or 'now'}"
         cells = (row["indicator"], row["family"], row["unit"], row["frequency"], covers)
@@ -286,7 +312,9 @@ def show_figures(record: Row, *, last: int) -> None:
     shown = record["observations"][-last:]
     kind = "true vintages only" if record["strict"] else "all publication rules"
     head = f"{record['indicator']}, {record['state']}, {record['unit']}"
-    table = _table(["period", "counterpart", "value", "published", "rule", "source"], left=2)
+    table = _table(
+        ["period", "counterpart", "value", "published", "rule", "source"], left=2, folded=5
+    )
     for row in shown:
         dated = (row["published"], row["published_rule"], row["source"])
         table.add_row(row["period"], row["counterpart"] or DASH, number(row["value"]), *dated)
@@ -308,7 +336,7 @@ def show_checks(checks: Sequence[Check]) -> None:
     checks : sequence of Check
         The findings.
     """
-    table = _table(["check", "", "found"], left=3)
+    table = _table(["check", "", "found"], left=3, folded=2)
     styles = {"ok": "green", "note": "dim", "warn": "yellow", "fail": "bold red"}
     for check in checks:
         text = check.found + (f"\n{check.remedy}" if check.remedy else "")

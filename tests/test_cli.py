@@ -204,8 +204,9 @@ def test_table_holds_the_founding_columns(asked: Asked, tocsin: Callable[..., Re
     done = tocsin("run", "--as-of", "2016-07-01")
     assert "\x1b" not in done.stdout  # no colour where it is no terminal
     line = next(text for text in done.stdout.splitlines() if " 36 " in text)
-    for cell in ("6.0%", "3.0% to 12%", "5.0%", "2.0% to 11%", "1.20", "0.31", "4.0%", "12%"):
-        assert cell in line
+    wanted = ["36", "6.0%", "3.0–12%", "5.0%", "2.0–11%", "1.20", "0.31", "4.0%", "12%"]
+    assert line.split() == wanted
+    assert len(line) <= 80
     for text in (
         "Turkmenistan as of 1 July 2016",
         "China – (prior: no event informs it)",
