@@ -167,9 +167,8 @@ def known_zeros(indicator: Indicator, months: Ints, *, strict: bool) -> tuple[In
     step = STEP.get(indicator.frequency)
     edition = _edition_day(indicator) if strict else ""
     lag = indicator.lag_days
-    if not indicator.absent_is_zero or step is None or (lag is None and not strict):
-        return nothing, 0, no_day
-    if strict and not edition:
+    dated = edition if strict else lag is not None
+    if not (indicator.absent_is_zero and step and dated):
         return nothing, 0, no_day
     today = number_month(months)
     if strict:

@@ -198,6 +198,14 @@ def mask(
         raise UnknownNameError("table seen at a date", name, _RULES)
     rule = _RULES[name]
     out = frame.loc[_visible(rule, frame, as_of)].copy()
+    _hide_later(rule, out, as_of)
+    gone = _FREE_TEXT | rule.dropped
+    out = out[[column for column in out.columns if column not in gone]]
+    return out.sort_values(list(rule.key), ignore_index=True)
+
+
+def _hide_later(rule: _Rule, out: pd.DataFrame, as_of: pd.Timestamp) -> None:
+    """Blank, in place, what was not known yet of the rows that were there."""
     for fact in rule.later:
         if fact.date not in out.columns:
             continue
@@ -207,9 +215,8 @@ def mask(
         if fact.date == "toll_published":
             known |= out[fact.date].isna()  # no date of its own: printed with the report
         _blank(out, ~known, (fact.date, fact.precision, *fact.also))
-    dated = [column for column in out.columns if out[column].dtype.kind == "M"]
-    for column in dated:
-        if column != "censor_date":
+    for column in out.columns:
+        if out[column].dtype.kind == "M" and column != "censor_date":
             out[column] = out[column].where(out[column] <= as_of)
     if "censor_date" in out.columns:
         out["censor_date"] = _censor(out, as_of)
@@ -217,9 +224,6 @@ def mask(
         out["not_covered"] = out["not_covered"].map(
             lambda text: _exceptions(text, as_of), na_action="ignore"
         )
-    gone = _FREE_TEXT | rule.dropped
-    out = out[[column for column in out.columns if column not in gone]]
-    return out.sort_values(list(rule.key), ignore_index=True)
 
 
 def hide_links(tables: dict[str, pd.DataFrame]) -> None:

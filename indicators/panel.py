@@ -19,7 +19,7 @@ from indicators.catalog import Catalog
 from indicators.errors import UnknownNameError
 from indicators.lookup import STEP, month_number, number_month
 from indicators.vintages import DateLike, Snapshot, as_date, require_same_as_of
-from indicators.windows import Figures, figures
+from indicators.windows import figures
 
 __all__ = ["Panel", "panel"]
 
@@ -226,18 +226,13 @@ def panel(
         A state or feature does not exist.
     """
     names = tuple(snapshot.catalog.features if features is None else dict.fromkeys(features))
-    chosen = tuple(dict.fromkeys(states))
-    known = set(snapshot.table("states")["state"])
-    for state in chosen:
-        if state not in known:
-            raise UnknownNameError("state", state, known)
+    chosen = _known_states(snapshot, states)
     first = snapshot.require(as_date(start, "start"))
     bounds = month_number(pd.DatetimeIndex([first, snapshot.as_of]))
     months = np.arange(bounds[0], bounds[1] + 1)
-    made: dict[str, Figures] = {}
-    for name in names:
-        feature = snapshot.catalog.feature(name)
-        made[name] = figures(snapshot, feature, chosen, months)
+    made = {
+        name: figures(snapshot, snapshot.catalog.feature(name), chosen, months) for name in names
+    }
     index = pd.MultiIndex.from_product([chosen, number_month(months)], names=["state", "month"])
     frames = {
         part: pd.DataFrame({name: getattr(made[name], part).ravel() for name in names}, index=index)
@@ -250,6 +245,15 @@ def panel(
         _catalog=snapshot.catalog,
         _observations=snapshot.observations,
     )
+
+
+def _known_states(snapshot: Snapshot, states: Iterable[str]) -> tuple[str, ...]:
+    chosen = tuple(dict.fromkeys(states))
+    known = set(snapshot.table("states")["state"])
+    for state in chosen:
+        if state not in known:
+            raise UnknownNameError("state", state, known)
+    return chosen
 
 
 class _Callable(ModuleType):
