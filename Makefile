@@ -54,9 +54,13 @@ doctest: $(READY) ## the examples in docstrings
 	@$(call timed,$(BIN)/python -m pytest -q --doctest-modules forecast indicators)
 
 lint: $(READY) ## style, types, spelling, docstrings
-	@$(call timed,$(BIN)/ruff check $(SOURCES) && $(BIN)/ruff format --check $(SOURCES) && \
-		$(BIN)/mypy && $(BIN)/codespell && \
-		find forecast indicators -name "*.py" | sort | xargs $(BIN)/numpydoc lint)
+	@$(call timed,bad=0; \
+		$(BIN)/ruff check $(SOURCES) || bad=1; \
+		$(BIN)/ruff format --check $(SOURCES) || bad=1; \
+		$(BIN)/mypy || bad=1; \
+		$(BIN)/codespell || bad=1; \
+		find forecast indicators -name "*.py" | sort | xargs $(BIN)/numpydoc lint || bad=1; \
+		test $$bad -eq 0)
 
 notebooks: $(READY) ## execute every notebook; an error fails
 	@$(call timed,$(BIN)/python .ci/notebooks.py notebooks)
