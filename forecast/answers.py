@@ -1,0 +1,150 @@
+"""Predictions of one family of questions: the model, its variants, and its rivals."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecast.engine import Fitted
+from forecast.episodes import records
+from forecast.evidence import drivers
+from forecast.material import Material
+from forecast.models import glm
+from forecast.models.chain import Start
+from forecast.models.design import Array, Design
+from forecast.models.hazard import prior_draws, sizes
+from forecast.models.process_table import ProcessTable
+from forecast.predict import Prediction, Target, predict, starting, thin
+
+DRAWS = 1000
+"""Posterior draws carried through the chain."""
+PRIOR_DRAWS = 1000
+PRIOR_PATHS = 40
+VARIANT_DRAWS = 500
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Predictions of one root question for one state.
+
+    Attributes
+    ----------
+    default, no_process, strict, prior : Prediction or None
+        None where the state is not at risk, or the model was not asked for.
+    rivals : dict of Prediction
+        ``glm`` and ``process_table``.
+    raw, padded : dict and Design, or None
+        The thinned draws behind ``default``, and the design they belong to.
+    drivers : dict
+        By mark ('' for the event itself): log-odds by input, (draws, horizon).
+    """
+
+    default: Prediction | None
+    no_process: Prediction | None
+    strict: Prediction | None
+    prior: Prediction | None
+    rivals: Mapping[str, Prediction]
+    raw: Mapping[str, Array] | None
+    padded: Design | None
+    drivers: Mapping[str, Mapping[str, Array]]
+
+
+def answer(
+    name: str,
+    parts: Mapping[str, Material],
+    fitted: Mapping[str, Fitted],
+    *,
+    horizon: int,
+    seed: int,
+    model: str,
+) -> Answer:
+    """Predict with every variant and rival of one root question.
+
+    Parameters
+    ----------
+    name : str
+        Root question.
+    parts : mapping of str to Material
+        By variant.
+    fitted : mapping of str to Fitted
+        By job name; empty when the hazard model was not asked for.
+    horizon : int
+        Months.
+    seed : int
+    model : str
+        Whose prediction is ``default``.
+    """
+    main = parts["default"]
+    if main.target is None:
+        return Answer(None, None, None, None, {}, None, None, {})
+    target = main.target
+    rivals = {
+        "glm": _glm(main, target, horizon=horizon, seed=seed),
+        "process_table": _process_table(main, target, horizon=horizon, seed=seed),
+    }
+    if model != "hazard":
+        return Answer(rivals.get(model), None, None, None, rivals, None, None, {})
+    predictions = {
+        variant: _predict(fitted[f"{name} ({variant})"], part.target, size, seed)
+        for (variant, part), size in zip(
+            parts.items(), (DRAWS, VARIANT_DRAWS, VARIANT_DRAWS), strict=True
+        )
+        if part.target is not None
+    }
+    main_fit = fitted[f"{name} (default)"]
+    unseen = prior_draws(sizes(main_fit.design), PRIOR_DRAWS, seed)
+    prior = predict(main.model, unseen, main_fit.design, target.thinned(PRIOR_PATHS), seed=seed)
+    raw = thin(main_fit.fit.flat(), DRAWS)
+    marks = ("", "weaken") if "weaken" in predictions["default"].marks else ("",)
+    return Answer(
+        predictions["default"],
+        predictions.get("no_process"),
+        predictions.get("strict"),
+        prior,
+        rivals,
+        raw,
+        main_fit.design,
+        {
+            mark: drivers(main.model, raw, main_fit.design, target, mark=mark or None, seed=seed)
+            for mark in marks
+        },
+    )
+
+
+def _predict(fitted: Fitted, target: Target, draws: int, seed: int) -> Prediction:
+    raw = thin(fitted.fit.flat(), draws)
+    return predict(fitted.model, raw, fitted.design, target, seed=seed)
+
+
+def _glm(part: Material, target: Target, *, horizon: int, seed: int) -> Prediction:
+    """Carried covariates, no stages."""
+    model = glm.Glm(rate=part.model.rate, effect_scale=part.model.effect_scale)
+    found = glm.fit(model, part.design)
+    x = np.nan_to_num(target.paths[0, 0])
+    terms = found.draws(DRAWS, seed)
+    slots = tuple(target.units["slot"])
+    months = np.arange(1, horizon + 1, dtype=float)
+    p = found.probability(terms, slots, x, months)
+    marks = {s: found.probability(terms, (s,), x, months) for s in slots if s}
+    return Prediction(p, marks or _direction(part, p))
+
+
+def _process_table(part: Material, target: Target, *, horizon: int, seed: int) -> Prediction:
+    model = ProcessTable.from_priors(part.model.rate, part.model.live, part.model.late)
+    hazard, sign = model.draws(part.design, DRAWS, seed)
+    starts = {u.slot: starting(u) for u in records(target.units)}
+    chain = part.design.has_signs
+
+    def probability(chosen: list[Start]) -> Array:
+        return model.probability(hazard, sign, chosen, horizon=horizon, chain=chain)
+
+    p = probability(list(starts.values()))
+    marks = {s: probability([start]) for s, start in starts.items() if s}
+    return Prediction(p, marks or _direction(part, p))
+
+
+def _direction(part: Material, p: Array) -> dict[str, Array]:
+    """Share of weakening among past revisions, one half added to each direction."""
+    total, weaken = part.design.mark_total.sum(), part.design.mark_weaken.sum()
+    share = (weaken + 0.5) / (total + 1.0)
+    return {"weaken": p * share, "strengthen": p * (1 - share)}

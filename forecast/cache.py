@@ -1,0 +1,66 @@
+"""Content-addressed cache of fits: same data, model, seed and software, same file."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from forecast.models.design import Array
+
+SOFTWARE = ("pymc", "jax", "blackjax", "numpy", "statsmodels")
+
+
+def home_dir(home: str | Path | None = None) -> Path:
+    """Folder of everything tocsin keeps: argument, ``TOCSIN_HOME``, or the user's data folder."""
+    if home is not None:
+        return Path(home)
+    if chosen := os.environ.get("TOCSIN_HOME"):
+        return Path(chosen)
+    from platformdirs import user_data_path
+
+    return user_data_path("tocsin", appauthor=False)
+
+
+def versions() -> dict[str, str]:
+    """Versions of the software that decides the bits of a fit."""
+    return {name: version(name) for name in SOFTWARE}
+
+
+def digest(*parts: object) -> str:
+    """SHA-256 of the canonical text of some plain values and dataclass reprs."""
+    return hashlib.sha256(json.dumps([repr(p) for p in parts]).encode()).hexdigest()
+
+
+def load(home: Path, key: str) -> dict[str, Array] | None:
+    """Arrays stored under a key, or None; an unreadable file counts as absent."""
+    path = _path(home, key)
+    if not path.exists():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except (OSError, ValueError, EOFError):  # cut off by a full disk: compute again
+        return None
+
+
+def save(home: Path, key: str, arrays: Mapping[str, Array]) -> None:
+    """Store arrays under a key, whole or not at all."""
+    path = _path(home, key)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as handle:
+        try:
+            np.savez(handle, allow_pickle=False, **arrays)
+            handle.flush()
+            Path(handle.name).replace(path)
+        except BaseException:
+            Path(handle.name).unlink(missing_ok=True)
+            raise
+
+
+def _path(home: Path, key: str) -> Path:
+    return home / "cache" / f"{key}.npz"

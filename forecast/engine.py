@@ -1,0 +1,126 @@
+"""Fit many designs with one compiled program, reusing fits already in the cache."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from forecast import cache
+from forecast.models.design import Array, Capacity, Design
+from forecast.models.hazard import Hazard
+from forecast.sampling import Diagnostics, Fit, Sampler, Settings, gate
+
+ROOM = Capacity(
+    cells=256, states=48, regions=10, slots=4, features=8, latents=80, groups=128, columns=32,
+    events=64, signs=96,
+)  # fmt: skip
+"""Usual room of the compiled program; what needs more grows by the same steps."""
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One fit to make: what it is called, its model and its unpadded design."""
+
+    name: str
+    model: Hazard
+    design: Design
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fit with the model and padded design that it belongs to."""
+
+    model: Hazard
+    design: Design
+    fit: Fit
+    key: str
+
+
+def room(designs: list[Design]) -> Capacity:
+    """Common capacity: multiples of the usual room that hold every design."""
+    need = designs[0].capacity
+    for d in designs[1:]:
+        need = need.union(d.capacity)
+    sizes = {f.name: (getattr(need, f.name), getattr(ROOM, f.name)) for f in fields(Capacity)}
+    return Capacity(**{name: -(-size // unit) * unit for name, (size, unit) in sizes.items()})
+
+
+def fit_all(
+    jobs: list[Job],
+    *,
+    seed: int,
+    home: Path | None,
+    settings: Settings | None = None,
+    allow_poor_fit: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, Fitted]:
+    """Fit every job, from the cache where it holds the same content.
+
+    Parameters
+    ----------
+    jobs : list of Job
+    seed : int
+    home : Path or None
+        Where the cache is; None for none.
+    settings : Settings, optional
+    allow_poor_fit : bool
+    progress : callable, optional
+        Told in a line what is being done.
+
+    Raises
+    ------
+    FitError
+        If a fit does not pass the gate; nothing of it is stored.
+    """
+    say = progress or (lambda _: None)
+    settings = settings or Settings()
+    size = room([job.design for job in jobs])
+    out: dict[str, Fitted] = {}
+    sampler: Sampler | None = None
+    for job in jobs:
+        padded = job.design.padded(size)
+        data = job.model.data(padded)
+        key = cache.digest(_content(data), settings, seed, cache.versions())
+        same = next((f for f in out.values() if f.key == key), None)
+        fit = same.fit if same else _recall(home, key)
+        if fit is None:
+            if sampler is None:
+                say("compiling the sampler")
+                sampler = Sampler(job.model, padded, settings)
+            say(f"sampling {job.name}: {job.design.months:,.0f} unit-months, "
+                f"{int(job.design.event_weight.sum())} events")  # fmt: skip
+            fit = sampler(job.model, job.design, seed=seed)
+            gate(fit.diagnostics, what=job.name, allow_poor_fit=allow_poor_fit)
+            if home is not None:
+                _store(home, key, fit)
+        else:
+            gate(fit.diagnostics, what=job.name, allow_poor_fit=allow_poor_fit)
+        out[job.name] = Fitted(job.model, padded, fit, key)
+    return out
+
+
+def _content(data: Mapping[str, Array]) -> str:
+    import hashlib
+
+    h = hashlib.sha256()
+    for name, value in sorted(data.items()):
+        h.update(f"{name}{value.dtype}{value.shape}".encode())
+        h.update(np.ascontiguousarray(value).tobytes())
+    return h.hexdigest()
+
+
+def _recall(home: Path | None, key: str) -> Fit | None:
+    stored = cache.load(home, key) if home is not None else None
+    if stored is None:
+        return None
+    values: dict[str, Any] = {f.name: stored.pop(f"_{f.name}").item() for f in fields(Diagnostics)}
+    return Fit(stored, Diagnostics(**values))
+
+
+def _store(home: Path, key: str, fit: Fit) -> None:
+    diagnostics = {f"_{k}": np.array(v) for k, v in asdict(fit.diagnostics).items()}
+    cache.save(home, key, {**fit.raw, **diagnostics})

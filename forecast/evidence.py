@@ -1,0 +1,162 @@
+"""What speaks for a number: drivers, nearest historical cases, stale sources."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.episodes import records
+from forecast.models.design import Array, Design, covariates
+from forecast.models.hazard import Hazard, cells, columns, effects
+from forecast.predict import Target, logit, predict, thin
+from forecast.risk import RiskSet
+from indicators.panel import Panel
+
+DRIVER_DRAWS = 400
+DRIVER_PATHS = 40
+STAGE_WEIGHT = 2.0
+"""Distance between two months in different process stages, in catalog scales."""
+
+
+def drivers(
+    model: Hazard,
+    raw: Mapping[str, Array],
+    design: Design,
+    target: Target,
+    *,
+    mark: str | None,
+    seed: int,
+) -> dict[str, Array]:
+    """Log-odds each input adds: the forecast against the same one without it.
+
+    Parameters
+    ----------
+    model, raw, design, target, seed
+        As for :func:`forecast.predict.predict`.
+    mark : str or None
+        Explain the probability of this mark instead of the event.
+
+    Returns
+    -------
+    dict of (draws, horizon) arrays
+        By covariate, and ``process`` for the stage at the origin.
+    """
+    few = thin(raw, DRIVER_DRAWS)
+    here = target.thinned(DRIVER_PATHS)
+
+    def log_odds(t: Target) -> Array:
+        out = predict(model, few, design, t, seed=seed)
+        return logit(out.p if mark is None else out.marks[mark])
+
+    whole = log_odds(here)
+    out = {}
+    for j, name in enumerate(model.features):
+        if not np.isnan(here.paths[:, :, j]).all():
+            out[name] = whole - log_odds(here.without(j))
+    if model.processes and (here.units["stage"] > 0).any():
+        out["process"] = whole - log_odds(here.calm())
+    return out
+
+
+def cases(
+    risk: RiskSet,
+    panel: Panel,
+    model: Hazard,
+    raw: Mapping[str, Array],
+    design: Design,
+    target: Target,
+    *,
+    p: Array,
+    horizon: int,
+    count: int = 6,
+) -> list[dict[str, Any]]:
+    """Past unit-months most like the target now, and what followed within the horizon.
+
+    Alike means close in the covariates (root mean square over those known on both sides,
+    catalog scales) and in the process stage. Only windows that had closed by the origin
+    are candidates; the nearest month of each state is kept.
+
+    Returns
+    -------
+    list of dict
+        id, state, month, outcome (1 or 0), what, distance, influence (change in the
+        log-odds of the forecast if that event were left out, None where nothing
+        happened).
+    """
+    features = list(model.features)
+    rows = risk.rows
+    closed = rows["month"] + pd.DateOffset(months=horizon) <= risk.as_of
+    units = target.units.sort_values("stage", ascending=False)
+    unit = units.iloc[0]
+    past = rows[closed & (rows["slot"] == unit["slot"]) & (rows["state"] != target.state)]
+    if past.empty:
+        return []
+    now = target.paths[0, 0]
+    x = covariates(panel, past["state"], past["month"], features)
+    apart = np.square(x - now)
+    known = np.isfinite(apart).sum(axis=1)
+    rms = np.sqrt(np.nansum(apart, axis=1) / np.maximum(known, 1))
+    distance = rms + STAGE_WEIGHT * (past["stage"].to_numpy() != unit["stage"])
+    near = past.assign(distance=distance).sort_values(["distance", "state", "month"])
+    near = near.drop_duplicates("state").head(count)
+    influence = event_influence(model, raw, design, p)
+    return [_case(risk, row, horizon, influence) for row in records(near)]
+
+
+def event_influence(
+    model: Hazard, raw: Mapping[str, Array], design: Design, p: Array
+) -> dict[str, float]:
+    """Change in the log-odds of a forecast if one past event were left out.
+
+    Parameters
+    ----------
+    model, raw, design
+        As for :func:`forecast.predict.predict`.
+    p : (draws,) array
+        The forecast, draw by draw as ``raw``.
+
+    Returns
+    -------
+    dict of str to float
+        By event.
+
+    Notes
+    -----
+    Draws are reweighted by the inverse likelihood of the event, smoothed by Pareto
+    importance sampling (Vehtari et al. 2024, JMLR 25:72).
+    """
+    array_stats: Any = import_module("arviz_stats.base").array_stats
+    e = effects(raw, model.constants(design), np)
+    level = cells(e, design.arrays(), np)
+    column = columns(e, np)
+    out = {}
+    for i, event_id in enumerate(design.event_ids):
+        eta = level[:, design.event_cell[i]] + column[:, design.event_column[i]]
+        log_weights, _ = array_stats.psislw(np.log(-np.expm1(-np.exp(eta))), axis=-1)
+        weights = np.exp(log_weights - np.max(log_weights))
+        without = np.array(np.average(p, weights=weights))
+        out[event_id] = float(logit(without) - logit(np.array(p.mean())))
+    return out
+
+
+def _case(risk: RiskSet, row: Any, horizon: int, influence: Mapping[str, float]) -> dict[str, Any]:
+    events = risk.events
+    end = row.month + pd.DateOffset(months=horizon)
+    hit = events[
+        (events["state"] == row.state)
+        & (events["slot"] == row.slot)
+        & (events["month"] >= row.month)
+        & (events["month"] < end)
+    ]
+    found = None if hit.empty else hit.iloc[0]
+    return {
+        "id": f"{row.state}{'-' + row.slot if row.slot else ''}@{row.month:%Y-%m}",
+        "state": row.state,
+        "month": f"{row.month:%Y-%m}",
+        "outcome": int(found is not None),
+        "what": "no event in the window" if found is None else str(found["event_id"]),
+        "distance": float(row.distance),
+        "influence": None if found is None else influence.get(str(found["event_id"])),
+    }

@@ -1,0 +1,146 @@
+"""What a forecast is made from: risk set, panel, design and target of one question."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.models.design import SIGNS, Array, Design, design
+from forecast.models.hazard import Hazard
+from forecast.paths import simulate
+from forecast.predict import Target
+from forecast.priors import multiplier, yearly_rate
+from forecast.questions import Question
+from forecast.risk import RiskSet, risk_set
+from indicators.panel import Panel, panel
+from indicators.vintages import Snapshot
+
+PATHS = 200
+
+
+@dataclass(frozen=True)
+class Material:
+    """Everything a model needs for one question, one snapshot and one state.
+
+    Attributes
+    ----------
+    question : Question
+    risk : RiskSet
+    panel : Panel
+    model : Hazard
+        With the question's priors.
+    design : Design
+    target : Target or None
+        None where the state is not at risk at the origin.
+    """
+
+    question: Question
+    risk: RiskSet
+    panel: Panel
+    model: Hazard
+    design: Design
+    target: Target | None
+
+
+def gather(
+    question: Question,
+    snapshot: Snapshot,
+    state: str,
+    *,
+    horizon: int,
+    seed: int,
+    processes: bool = True,
+    like: Material | None = None,
+) -> Material:
+    """Build risk set, panel, design and target of one question from one snapshot.
+
+    Parameters
+    ----------
+    question : Question
+    snapshot : Snapshot
+    state : str
+        The state asked about.
+    horizon : int
+        Months ahead.
+    seed : int
+    processes : bool
+        Whether stages and signs are used.
+    like : Material, optional
+        Of the same question and snapshot: its panel and futures are used again.
+    """
+    risk = risk_set(question, snapshot, processes=processes)
+    states = sorted(set(risk.rows["state"]) | {state})
+    start = f"{question.window_start:%Y-%m-%d}"
+    x = like.panel if like else panel(snapshot, states, start=start)
+    model = configured(question, tuple(x.values.columns), processes=processes)
+    arrays = design(risk, x, features=model.features)
+    units = risk.origin[risk.origin["state"] == state]
+    target = None
+    if len(units):
+        future = _futures(x, state, model, snapshot, horizon=horizon, seed=seed, like=like)
+        region = str(units["region"].iloc[0])
+        target = Target(state, region, units.reset_index(drop=True), future, risk.ends)
+    return Material(question, risk, x, model, arrays, target)
+
+
+def _futures(
+    x: Panel,
+    state: str,
+    model: Hazard,
+    snapshot: Snapshot,
+    *,
+    horizon: int,
+    seed: int,
+    like: Material | None,
+) -> Array:
+    if like and like.target:
+        return like.target.paths
+    names, months = model.features, steps(snapshot)
+    return simulate(x, state, names, horizon=horizon, paths=PATHS, seed=seed, steps=months)
+
+
+def configured(question: Question, features: tuple[str, ...], *, processes: bool) -> Hazard:
+    """Hazard model with the priors that the question registers."""
+    p = question.priors
+    default = Hazard()
+    signs = tuple(
+        yearly_rate(*p.signs[kind]) if kind in p.signs else default.signs[i]
+        for i, kind in enumerate(SIGNS)
+    )
+    return Hazard(
+        rate=yearly_rate(*p.rate),
+        live=multiplier(*p.live_multiplier),
+        late=multiplier(*p.late_multiplier),
+        signs=signs,
+        features=features,
+        processes=processes and question.process is not None,
+    )
+
+
+def steps(snapshot: Snapshot) -> dict[str, int]:
+    """Months between two values of each feature: 1 where its source is monthly, else 12."""
+    catalog = snapshot.catalog
+    monthly = {
+        name: all(catalog.indicator(i).frequency == "M" for i in feature.indicators)
+        for name, feature in catalog.features.items()
+    }
+    return {name: 1 if is_monthly else 12 for name, is_monthly in monthly.items()}
+
+
+def month_start(as_of: pd.Timestamp) -> pd.Timestamp:
+    """First day of the month of a date."""
+    return as_of.replace(day=1)
+
+
+def plain(value: Any) -> Any:
+    """JSON value of a figure: None for missing, plain numbers, six significant digits."""
+    if value is None or value is pd.NaT or (isinstance(value, float) and not np.isfinite(value)):
+        return None
+    if isinstance(value, pd.Timestamp):
+        return f"{value:%Y-%m-%d}"
+    if isinstance(value, (float, np.floating)):
+        return None if not np.isfinite(value) else float(f"{value:.6g}")
+    if isinstance(value, np.integer):
+        return int(value)
+    return value

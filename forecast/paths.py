@@ -1,0 +1,117 @@
+"""Simulated futures of external indicators.
+
+Each covariate of a state follows a small state-space model, a first-order autoregression
+around its own mean, fitted to the values known at the origin on the catalog's fixed
+scale. Yearly sources are simulated in years and stay put within a year, as they do in
+the training rows. A source that has fallen silent is first carried through its silence,
+so that it reverts to what the model says about it instead of standing still.
+"""
+
+import warnings
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from forecast.models.design import Array
+from indicators.panel import Panel
+
+YEARLY = 12
+SILENT_AFTER = 30
+"""Months after the end of a yearly source's last period before its age is simulated."""
+MIN_VALUES = 8
+
+
+def simulate(
+    panel: Panel,
+    state: str,
+    features: Sequence[str],
+    *,
+    horizon: int,
+    paths: int,
+    seed: int,
+    steps: Mapping[str, int] | None = None,
+) -> Array:
+    """Simulate covariates of one state over the months after the origin.
+
+    Parameters
+    ----------
+    panel : Panel
+        As known at the origin.
+    state : str
+    features : sequence of str
+    horizon, paths, seed : int
+        Months ahead, number of paths, seed.
+    steps : mapping, optional
+        Months between two values of a feature's source; 12 (yearly) or 1 (monthly).
+
+    Returns
+    -------
+    (horizon, paths, features) array
+        On the fixed scale; the first month is the value known at the origin. NaN where
+        the state has no value at all.
+    """
+    out = np.full((horizon, paths, len(features)), np.nan)
+    for j, feature in enumerate(features):
+        series = panel.values[feature].xs(state, level="state").dropna()
+        if series.empty:
+            continue
+        step = (steps or {}).get(feature, 1)
+        age = panel.ages[feature].xs(state, level="state").iloc[-1]
+        rng = np.random.default_rng([seed, j])
+        out[:, :, j] = _one(
+            series, step=step, age=float(age), horizon=horizon, paths=paths, rng=rng
+        )
+    return out
+
+
+def _one(
+    series: "pd.Series[float]",
+    *,
+    step: int,
+    age: float,
+    horizon: int,
+    paths: int,
+    rng: np.random.Generator,
+) -> Array:
+    values = series.to_numpy(float)[::-1][::step][::-1]
+    silent = int(max(age - SILENT_AFTER, 0) // step) if step > 1 else 0
+    mean, phi, sigma = autoregression(values[: len(values) - silent] if silent else values)
+    needed = -(-horizon // step) + silent
+    path = np.empty((needed, paths))
+    current = np.full(paths, values[-1])
+    for k in range(needed):
+        path[k] = current
+        current = mean + phi * (current - mean) + sigma * rng.standard_normal(paths)
+    return np.repeat(path[silent:], step, axis=0)[:horizon]
+
+
+def autoregression(values: Array) -> tuple[float, float, float]:
+    """Mean, persistence and innovation scale of a first-order autoregression.
+
+    Fitted by maximum likelihood through the Kalman filter (statsmodels ``SARIMAX``).
+    A series that never moves, or with fewer than ``MIN_VALUES`` values, is a random
+    walk with the scale of its own changes.
+
+    Parameters
+    ----------
+    values : (time,) array
+
+    Returns
+    -------
+    mean, phi, sigma : float
+        x[t+1] = mean + phi * (x[t] - mean) + sigma * noise.
+    """
+    changes = np.diff(values)
+    scale = float(np.sqrt(np.mean(changes**2))) if len(changes) else 0.0
+    if len(values) < MIN_VALUES or scale < 1e-6:
+        return float(values[-1]), 1.0, scale
+    from statsmodels.tsa.statespace.sarimax import SARIMAX
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a poor fit is judged below, by its parameters
+        model = SARIMAX(values, order=(1, 0, 0), trend="c")
+        intercept, phi, variance = model.fit(disp=False, maxiter=100).params
+    if not (np.isfinite([intercept, phi, variance]).all() and abs(phi) < 0.999 and variance > 0):
+        return float(values[-1]), 1.0, scale
+    return float(intercept / (1 - phi)), float(phi), float(np.sqrt(variance))

@@ -1,0 +1,289 @@
+"""The JSON document of a run, assembled from plain values."""
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast import __version__, cache
+from forecast.answers import Answer
+from forecast.context import gap, not_seen, processes, shown_series, stale
+from forecast.engine import Fitted
+from forecast.evidence import cases
+from forecast.material import Material, plain
+from forecast.models.base_rate import BaseRate
+from forecast.models.design import GAPS, STAGES, Array
+from forecast.predict import Prediction, Target, prior_share, summary
+from forecast.questions import Question
+from forecast.reference import reference_classes
+from indicators.vintages import Snapshot
+
+ENGINE = "blackjax NUTS on JAX"
+
+
+@dataclass(frozen=True)
+class Context:
+    """What all questions of a run share."""
+
+    state: str
+    origin: pd.Timestamp
+    horizons: tuple[int, ...]
+    model: str
+    seed: int
+    seen: Snapshot
+    strict: Snapshot
+    states: pd.DataFrame
+
+    @property
+    def state_name(self) -> str:
+        """Name of the state asked about."""
+        named = self.states.set_index("state")["name"]
+        return str(named[self.state])
+
+
+def part_mark(question: Question) -> str:
+    """Mark whose probability answers a question that is part of another; '' for the whole."""
+    return question.marks.names[0] if question.parent else ""
+
+
+def entries(
+    context: Context, question: Question, parts: Mapping[str, Material], found: Answer
+) -> list[dict[str, Any]]:
+    """One JSON entry a horizon; empty where the state is not at risk."""
+    main = parts["default"]
+    if main.target is None:
+        return []
+    mark = part_mark(question)
+    classes = reference_classes(question, context.seen, state=context.state)
+    shared = {
+        "drivers": _drivers(main, found, mark),
+        "stale": stale(main, context.state, context.seen.catalog),
+    }
+    return [_entry(context, question, main, found, classes, h, mark) | shared_at(shared, h)
+            for h in context.horizons]  # fmt: skip
+
+
+def shared_at(shared: Mapping[str, Any], horizon: int) -> dict[str, Any]:
+    """Parts of an entry that were computed for all horizons at once."""
+    drivers = [
+        {k: v for k, v in d.items() if k != "draws"} | _log_odds(d["draws"], horizon)
+        for d in shared["drivers"]
+    ]
+    drivers.sort(key=lambda d: -abs(d["log_odds"]))
+    return {"drivers": drivers, "stale": shared["stale"]}
+
+
+def _entry(
+    context: Context,
+    question: Question,
+    main: Material,
+    found: Answer,
+    classes: pd.DataFrame,
+    horizon: int,
+    mark: str,
+) -> dict[str, Any]:
+    listed = [_reference(row, horizon) for row in _records(classes)]
+    base = listed[0]
+    headline = base if found.default is None else _at(found.default, horizon, mark)
+    p = headline["p"]
+    share = None
+    if found.prior is not None and found.default is not None:
+        share = prior_share(
+            _draws(found.default, mark)[:, horizon - 1], _draws(found.prior, mark)[:, horizon - 1]
+        )
+    closes = context.origin + pd.DateOffset(months=horizon) - pd.Timedelta(days=1)
+    out = {
+        "question": question.id,
+        "title": question.title,
+        "state": context.state,
+        "origin": plain(context.origin),
+        "horizon": horizon,
+        "closes": plain(closes),
+        "model": context.model,
+        **{k: headline[k] for k in ("p", "lo90", "hi90")},
+        "base_rate": base["p"],
+        "base_rate_lo90": base["lo90"],
+        "base_rate_hi90": base["hi90"],
+        "base_rate_events": base["events"],
+        "base_rate_exposure_years": base["exposure_years"],
+        "base_rate_class": base["label"],
+        "ratio": plain(p / base["p"]),
+        "prior_share": plain(share),
+        "no_process": _optional(found.no_process, horizon, mark),
+        "strict": _optional(found.strict, horizon, mark),
+        "prior": _optional(found.prior, horizon, mark),
+        "reference_classes": listed,
+        "baselines": [{"model": k, **_at(v, horizon, mark)} for k, v in found.rivals.items()],
+        "cases": _cases(main, found, horizon, mark),
+    }
+    return out | _marks(main, found, horizon, mark)
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]
+
+
+def _reference(row: Mapping[str, Any], horizon: int) -> dict[str, Any]:
+    rate = BaseRate(int(row["events"]), float(row["exposure_years"]))
+    years = horizon / 12
+    low, high = rate.interval(years)
+    return {
+        "class": row["class_id"],
+        "label": row["label"],
+        "events": int(row["events"]),
+        "exposure_years": plain(round(float(row["exposure_years"]), 1)),
+        "p": plain(float(rate.p(years))),
+        "lo90": plain(float(low)),
+        "hi90": plain(float(high)),
+    }
+
+
+def _draws(prediction: Prediction, mark: str) -> Array:
+    return prediction.marks[mark] if mark else prediction.p
+
+
+def _at(prediction: Prediction, horizon: int, mark: str) -> dict[str, Any]:
+    values = summary(_draws(prediction, mark)[:, horizon - 1])
+    return {k: plain(v) for k, v in values.items()}
+
+
+def _optional(prediction: Prediction | None, horizon: int, mark: str) -> dict[str, Any] | None:
+    return None if prediction is None else _at(prediction, horizon, mark)
+
+
+def _marks(main: Material, found: Answer, horizon: int, mark: str) -> dict[str, Any]:
+    """Marks of the event: the event happens by then *and* has the mark."""
+    if mark or found.default is None or not found.default.marks:
+        return {"marks": None, "marks_are": "joint", "marks_detail": None}
+    informed = _informed(main)
+    detail = [
+        {
+            "mark": name,
+            **{k: plain(v) for k, v in summary(draws[:, horizon - 1]).items()},
+            "events": informed.get(name, 0),
+            "from_prior": informed.get(name, 0) == 0,
+        }
+        for name, draws in found.default.marks.items()
+    ]
+    return {
+        "marks": {d["mark"]: d["p"] for d in detail},
+        "marks_are": "joint",
+        "marks_detail": detail,
+    }
+
+
+def _informed(main: Material) -> dict[str, int]:
+    """Events seen at the origin by mark."""
+    design = main.design
+    if design.slots == ("",):
+        weaken = int(design.mark_weaken.sum())
+        return {"weaken": weaken, "strengthen": int(design.mark_total.sum()) - weaken}
+    slot = design.event_column // (len(STAGES) * len(GAPS))
+    counts = np.bincount(slot, minlength=len(design.slots))
+    return {name: int(n) for name, n in zip(design.slots, counts, strict=True)}
+
+
+def _drivers(main: Material, found: Answer, mark: str) -> list[dict[str, Any]]:
+    out: list[dict[str, Any]] = []
+    target = main.target
+    if target is None:
+        return out
+    for name, draws in found.drivers.get(mark, {}).items():
+        if name == "process":
+            described = _process_driver(target)
+        else:
+            latest = main.panel.latest(name, states=[target.state])
+            row = latest.iloc[0].to_dict()
+            described = {
+                "label": name.replace("_", " "),
+                "value": plain(float(row["value"])),
+                "unit": row["unit"],
+                "published": plain(row["published"]),
+                "period": row["period"],
+            }
+        out.append({"indicator": name, **described, "draws": draws})
+    return out
+
+
+def _process_driver(target: Target) -> dict[str, Any]:
+    units = target.units.sort_values("stage", ascending=False)
+    top = units.iloc[0]
+    who = f", {top['slot']}" if top["slot"] else ""
+    label = f"process under way ({STAGES[int(top['stage'])]}{who})"
+    return {
+        "label": label,
+        "value": int(top["stage_age"]),
+        "unit": "months since the last public sign",
+        "published": None,
+        "period": None,
+    }
+
+
+def _log_odds(draws: Array, horizon: int) -> dict[str, Any]:
+    values = summary(draws[:, horizon - 1])
+    names = {"p": "log_odds", "lo90": "lo90", "hi90": "hi90"}
+    return {names[k]: plain(v) for k, v in values.items()}
+
+
+def _cases(main: Material, found: Answer, horizon: int, mark: str) -> list[dict[str, Any]]:
+    if found.raw is None or found.padded is None or found.default is None or main.target is None:
+        return []
+    listed = cases(
+        main.risk,
+        main.panel,
+        main.model,
+        found.raw,
+        found.padded,
+        main.target,
+        p=_draws(found.default, mark)[:, horizon - 1],
+        horizon=horizon,
+    )
+    return [{k: plain(v) for k, v in case.items()} for case in listed]
+
+
+def frame(
+    context: Context,
+    asked: Sequence[Question],
+    material: Mapping[str, Mapping[str, Material]],
+    rows: list[dict[str, Any]],
+    fitted: Mapping[str, Fitted],
+) -> dict[str, Any]:
+    """The document around the entries: processes, series, gap, provenance."""
+    roots = {name: parts["default"] for name, parts in material.items()}
+    return {
+        "schema": "tocsin/forecast/1",
+        "state": context.state,
+        "state_name": context.state_name,
+        "as_of": plain(context.origin),
+        "origin": plain(context.origin),
+        "forecasts": rows,
+        "processes": processes(context.seen, context.state, asked),
+        "indicators": shown_series(context.seen, context.state),
+        "gap": gap(asked, context.origin),
+        "not_seen": not_seen(asked, roots, context.state, context.seen),
+        "provenance": _provenance(context, fitted),
+    }
+
+
+def _provenance(context: Context, fitted: Mapping[str, Fitted]) -> dict[str, Any]:
+    found = [f.fit.diagnostics for f in fitted.values()]
+    config = sorted((name, repr(f.model), f.key) for name, f in fitted.items())
+    return {
+        "data_hash": context.seen.hash,
+        "strict_hash": context.strict.hash,
+        "config_hash": cache.digest(config, context.horizons, context.model, context.seed),
+        "code_version": __version__,
+        "seed": context.seed,
+        "engine": ENGINE if found else "closed form",
+        "draws": next((int(np.prod(f.fit.raw["alpha_raw"].shape)) for f in fitted.values()), 0),
+        "rhat_max": plain(max((d.rhat_max for d in found), default=None)),
+        "ess_min": plain(min((d.ess_min for d in found), default=None)),
+        "divergences": sum(d.divergences for d in found),
+        "bfmi_min": plain(min((d.bfmi_min for d in found), default=None)),
+        "poor_fit": any(d.failures() for d in found),
+        "python": platform.python_version(),
+        "packages": cache.versions(),
+    }
