@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from forecast import plots
+    from forecast import plots, report
     from forecast.definitions import Question
     from forecast.forecasts import Forecast
     from forecast.models.base_rate import BaseRate
@@ -40,6 +40,7 @@ __all__ = [
     "plots",
     "question",
     "reference_classes",
+    "report",
     "risk_set",
     "run",
 ]
@@ -59,7 +60,7 @@ _HOLDERS = {
     "risk_set": "forecast.risk",
     "run": "forecast.run",
 }
-_MODULES = frozenset({"plots"})
+_MODULES = frozenset({"plots", "report"})
 
 
 def __getattr__(name: str) -> Any:
