@@ -26,7 +26,7 @@ QUESTION ?= all
 HORIZON ?= 6,12,24,36
 WHICH := --state $(STATE) --as-of $(AS_OF) --question $(QUESTION) --horizon $(HORIZON)
 
-.PHONY: help forecast test browser slow doctest check check-full lint notebooks package wheel bench lock clean
+.PHONY: help forecast test browser slow doctest check check-full lint notebooks docs package wheel bench lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ lint: $(READY) ## style, types, spelling, docstrings
 
 notebooks: $(READY) ## execute every notebook; an error fails
 	@$(call timed,$(BIN)/python .ci/notebooks.py notebooks)
+
+docs: $(READY) ## make what README and notebooks show again: table, picture, outputs
+	@$(call timed,$(BIN)/python .ci/founding.py && $(BIN)/python .ci/notebooks.py notebooks --store)
 
 package: $(READY) ## validate the data package
 	@$(call timed,$(BIN)/frictionless validate data/datapackage.json)
