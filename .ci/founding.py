@@ -19,7 +19,8 @@ PICTURE = ROOT / "notebooks" / "pictures" / "founding.svg"
 STATE, AS_OF, HORIZONS = "TKM", "2016-07-01", (6, 12, 24, 36)
 BEGIN, END = "<!-- founding: begin, made by `make docs` -->", "<!-- founding: end -->"
 ORDER = ("neutrality_text_revision", "neutrality_weakening", "foreign_base", "bloc_accession")
-COLUMNS = ("within", "p", "90%", "base rate", "90%", "ratio", "prior share", "no process")
+COLUMNS = ("within", "p", "90%", "base rate", "90%", "ratio", "prior share")
+BESIDE = ("no_process", "prior")
 
 Row = Mapping[str, Any]
 
@@ -50,8 +51,8 @@ def _question(rows: list[Row]) -> str:
     events, years = last["base_rate_events"], last["base_rate_exposure_years"]
     counted = f"{events} event{'s' * (events != 1)} in {years:.0f} state-years"
     lines = [f"**{last['title']}** `{last['question']}`; base rate from {counted}.", ""]
-    lines.append(f"| {' | '.join(COLUMNS)} |")
-    lines.append("|" + "---:|" * len(COLUMNS))
+    lines.append(f"| {' | '.join((*COLUMNS, 'p, no process', 'p, prior alone'))} |")
+    lines.append("|" + "---:|" * len((*COLUMNS, *BESIDE)))
     lines += [f"| {' | '.join(_cells(row))} |" for row in rows]
     if last["marks_detail"]:
         lines += ["", f"Of which, within {last['horizon']} months: {_marks(last)}."]
@@ -69,7 +70,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         f"{percent(row['base_rate_lo90'])} to {percent(row['base_rate_hi90'])}",
         f"{row['ratio']:.1f}",
         f"{row['prior_share']:.2f}",
-        percent(row["no_process"]["p"]) if row["no_process"] else "–",
+        *(percent(row[name]["p"]) if row[name] else "–" for name in BESIDE),
     )
 
 
