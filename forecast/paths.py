@@ -76,7 +76,7 @@ def _one(
 ) -> Array:
     values = series.to_numpy(float)[::-1][::step][::-1]
     silent = int(max(age - SILENT_AFTER, 0) // step) if step > 1 else 0
-    mean, phi, sigma = autoregression(values[: len(values) - silent] if silent else values)
+    mean, phi, sigma = autoregression(values[: max(len(values) - silent, 1)])
     needed = -(-horizon // step) + silent
     path = np.empty((needed, paths))
     current = np.full(paths, values[-1])
