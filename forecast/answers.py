@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from forecast import cache
 from forecast.engine import Fitted
 from forecast.episodes import records
 from forecast.evidence import drivers
@@ -16,6 +19,13 @@ from forecast.models.hazard import prior_draws, sizes
 from forecast.models.process_table import ProcessTable
 from forecast.predict import Prediction, Target, predict, starting, thin
 
+KINDS = ("default", "no_process", "strict", "prior")
+CODE = (
+    "forecast.answers", "forecast.evidence", "forecast.models.chain", "forecast.models.design",
+    "forecast.models.glm", "forecast.models.hazard", "forecast.models.process_table",
+    "forecast.predict",
+)  # fmt: skip
+"""Modules that decide an answer, given fits and targets."""
 DRAWS = 1000
 """Posterior draws carried through the chain."""
 PRIOR_DRAWS = 1000
@@ -47,6 +57,74 @@ class Answer:
     raw: Mapping[str, Array] | None
     padded: Design | None
     drivers: Mapping[str, Mapping[str, Array]]
+
+
+def recall(
+    home: Path | None,
+    name: str,
+    parts: Mapping[str, Material],
+    fitted: Mapping[str, Fitted],
+    *,
+    horizon: int,
+    seed: int,
+    model: str,
+) -> Answer:
+    """:func:`answer`, from the cache where it holds the same content.
+
+    Parameters
+    ----------
+    home : Path or None
+        Where the cache is; None for none.
+    name, parts, fitted, horizon, seed, model
+        As for :func:`answer`.
+    """
+    ask: dict[str, Any] = {"horizon": horizon, "seed": seed, "model": model}
+    if home is None or model != "hazard" or parts["default"].target is None:
+        return answer(name, parts, fitted, **ask)
+    keys = [fitted[f"{name} ({variant})"].key for variant in parts]
+    targets = [part.target.digest() for part in parts.values() if part.target]
+    sizes_ = (DRAWS, PRIOR_DRAWS, PRIOR_PATHS, VARIANT_DRAWS)
+    key = cache.digest("answer", keys, targets, ask, sizes_, cache.code(*CODE), cache.versions())
+    stored = cache.load(home, key)
+    fit = fitted[f"{name} (default)"]
+    if stored is not None:
+        return _unpacked(stored, thin(fit.fit.flat(), DRAWS), fit.design)
+    found = answer(name, parts, fitted, **ask)
+    cache.save(home, key, _packed(found))
+    return found
+
+
+def _packed(found: Answer) -> dict[str, Array]:
+    """Arrays of an answer under path-like names."""
+    predictions = {k: getattr(found, k) for k in KINDS} | {
+        f"rivals/{k}": v for k, v in found.rivals.items()
+    }
+    out: dict[str, Array] = {}
+    for kind, prediction in predictions.items():
+        if prediction is not None:
+            out[f"{kind}|p|"] = prediction.p
+            out |= {f"{kind}|mark|{m}": v for m, v in prediction.marks.items()}
+    for mark, inputs in found.drivers.items():
+        out |= {f"drivers/{mark}|input|{name}": v for name, v in inputs.items()}
+    return out
+
+
+def _unpacked(stored: Mapping[str, Array], raw: Mapping[str, Array], padded: Design) -> Answer:
+    predictions: dict[str, Prediction] = {}
+    found: dict[str, dict[str, Array]] = {}
+    for path, value in stored.items():
+        kind, what, label = path.split("|")
+        if what == "input":
+            found.setdefault(kind.removeprefix("drivers/"), {})[label] = value
+        elif what == "p":
+            predictions[kind] = Prediction(value, {})
+        else:
+            predictions[kind].marks[label] = value
+    rivals = {
+        k.removeprefix("rivals/"): v for k, v in predictions.items() if k.startswith("rivals/")
+    }
+    main = {k: predictions.get(k) for k in KINDS}
+    return Answer(**main, rivals=rivals, raw=raw, padded=padded, drivers=found)
 
 
 def answer(
@@ -95,7 +173,6 @@ def answer(
     unseen = prior_draws(sizes(main_fit.design), PRIOR_DRAWS, seed)
     prior = predict(main.model, unseen, main_fit.design, target.thinned(PRIOR_PATHS), seed=seed)
     raw = thin(main_fit.fit.flat(), DRAWS)
-    marks = ("", "weaken") if "weaken" in predictions["default"].marks else ("",)
     return Answer(
         predictions["default"],
         predictions.get("no_process"),
@@ -104,10 +181,7 @@ def answer(
         rivals,
         raw,
         main_fit.design,
-        {
-            mark: drivers(main.model, raw, main_fit.design, target, mark=mark or None, seed=seed)
-            for mark in marks
-        },
+        drivers(main.model, raw, main_fit.design, target, seed=seed),
     )
 
 

@@ -5,7 +5,9 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,18 @@ def home_dir(home: str | Path | None = None) -> Path:
     from platformdirs import user_data_path
 
     return user_data_path("tocsin", appauthor=False)
+
+
+@cache
+def code(*modules: str) -> str:
+    """SHA-256 of the source of some modules: other code, other key."""
+    h = hashlib.sha256()
+    for name in sorted(modules):
+        spec = find_spec(name)
+        if spec is None or spec.origin is None:
+            raise ModuleNotFoundError(name)
+        h.update(Path(spec.origin).read_bytes())
+    return h.hexdigest()
 
 
 def versions() -> dict[str, str]:

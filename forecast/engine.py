@@ -18,6 +18,9 @@ ROOM = Capacity(
 )  # fmt: skip
 """Usual room of the compiled program; what needs more grows by the same steps."""
 
+CODE = ("forecast.models.hazard", "forecast.sampling")
+"""Modules that decide the draws of given data."""
+
 Progress = Callable[[str], None]
 
 
@@ -84,7 +87,7 @@ def fit_all(
     for job in jobs:
         padded = job.design.padded(size)
         data = job.model.data(padded)
-        key = cache.digest(_content(data), settings, seed, cache.versions())
+        key = cache.digest(_content(data), settings, seed, cache.versions(), cache.code(*CODE))
         same = next((f for f in out.values() if f.key == key), None)
         fit = same.fit if same else _recall(home, key)
         if fit is None:

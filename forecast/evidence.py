@@ -21,42 +21,40 @@ STAGE_WEIGHT = 2.0
 
 
 def drivers(
-    model: Hazard,
-    raw: Mapping[str, Array],
-    design: Design,
-    target: Target,
-    *,
-    mark: str | None,
-    seed: int,
-) -> dict[str, Array]:
+    model: Hazard, raw: Mapping[str, Array], design: Design, target: Target, *, seed: int
+) -> dict[str, dict[str, Array]]:
     """Log-odds each input adds: the forecast against the same one without it.
 
     Parameters
     ----------
     model, raw, design, target, seed
         As for :func:`forecast.predict.predict`.
-    mark : str or None
-        Explain the probability of this mark instead of the event.
 
     Returns
     -------
-    dict of (draws, horizon) arrays
-        By covariate, and ``process`` for the stage at the origin.
+    dict of dict of (draws, horizon) arrays
+        By mark ('' for the event itself), then by covariate, and ``process`` for the
+        stage at the origin.
     """
     few = thin(raw, DRIVER_DRAWS)
     here = target.thinned(DRIVER_PATHS)
 
-    def log_odds(t: Target) -> Array:
+    def log_odds(t: Target) -> dict[str, Array]:
         out = predict(model, few, design, t, seed=seed)
-        return logit(out.p if mark is None else out.marks[mark])
+        return {name: logit(p) for name, p in {"": out.p, **out.marks}.items()}
 
-    whole = log_odds(here)
-    out = {}
-    for j, name in enumerate(model.features):
-        if not np.isnan(here.paths[:, :, j]).all():
-            out[name] = whole - log_odds(here.without(j))
+    without = {
+        name: here.without(j)
+        for j, name in enumerate(model.features)
+        if not np.isnan(here.paths[:, :, j]).all()
+    }
     if model.processes and (here.units["stage"] > 0).any():
-        out["process"] = whole - log_odds(here.calm())
+        without["process"] = here.calm()
+    whole = log_odds(here)
+    out: dict[str, dict[str, Array]] = {mark: {} for mark in whole}
+    for name, changed in without.items():
+        for mark, value in log_odds(changed).items():
+            out[mark][name] = whole[mark] - value
     return out
 
 

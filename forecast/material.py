@@ -1,5 +1,6 @@
 """What a forecast is made from: risk set, panel, design and target of one question."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from indicators.panel import Panel, panel
 from indicators.vintages import Snapshot
 
 PATHS = 200
+PANEL_START = "1990-01-01"
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,41 @@ class Material:
     target: Target | None
 
 
+@dataclass(frozen=True)
+class Ground:
+    """Panel and futures of one snapshot, shared by all questions.
+
+    Attributes
+    ----------
+    panel : Panel
+    futures : (horizon, paths, features) array
+        Of the state asked about.
+    """
+
+    panel: Panel
+    futures: Array
+
+
+def ground(
+    snapshot: Snapshot, states: Sequence[str], state: str, *, horizon: int, seed: int
+) -> Ground:
+    """Build the panel of some states, and simulate the covariates of one.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+    states : sequence of str
+        All states of the risk sets.
+    state : str
+        The state asked about.
+    horizon, seed : int
+    """
+    x = panel(snapshot, sorted({*states, state}), start=PANEL_START)
+    months = steps(snapshot)
+    future = simulate(x, state, x.features, horizon=horizon, paths=PATHS, seed=seed, steps=months)
+    return Ground(x, future)
+
+
 def gather(
     question: Question,
     snapshot: Snapshot,
@@ -51,7 +88,7 @@ def gather(
     horizon: int,
     seed: int,
     processes: bool = True,
-    like: Material | None = None,
+    on: Ground | None = None,
 ) -> Material:
     """Build risk set, panel, design and target of one question from one snapshot.
 
@@ -66,38 +103,19 @@ def gather(
     seed : int
     processes : bool
         Whether stages and signs are used.
-    like : Material, optional
-        Of the same question and snapshot: its panel and futures are used again.
+    on : Ground, optional
+        Panel and futures of the same snapshot; built for the states at risk unless given.
     """
     risk = risk_set(question, snapshot, processes=processes)
-    states = sorted(set(risk.rows["state"]) | {state})
-    start = f"{question.window_start:%Y-%m-%d}"
-    x = like.panel if like else panel(snapshot, states, start=start)
-    model = configured(question, tuple(x.values.columns), processes=processes)
-    arrays = design(risk, x, features=model.features)
-    units = risk.origin[risk.origin["state"] == state]
+    if on is None:
+        on = ground(snapshot, sorted(set(risk.rows["state"])), state, horizon=horizon, seed=seed)
+    model = configured(question, on.panel.features, processes=processes)
+    arrays = design(risk, on.panel, features=model.features)
+    units = risk.origin[risk.origin["state"] == state].reset_index(drop=True)
     target = None
     if len(units):
-        future = _futures(x, state, model, snapshot, horizon=horizon, seed=seed, like=like)
-        region = str(units["region"].iloc[0])
-        target = Target(state, region, units.reset_index(drop=True), future, risk.ends)
-    return Material(question, risk, x, model, arrays, target)
-
-
-def _futures(
-    x: Panel,
-    state: str,
-    model: Hazard,
-    snapshot: Snapshot,
-    *,
-    horizon: int,
-    seed: int,
-    like: Material | None,
-) -> Array:
-    if like and like.target:
-        return like.target.paths
-    names, months = model.features, steps(snapshot)
-    return simulate(x, state, names, horizon=horizon, paths=PATHS, seed=seed, steps=months)
+        target = Target(state, str(units["region"].iloc[0]), units, on.futures, risk.ends)
+    return Material(question, risk, on.panel, model, arrays, target)
 
 
 def configured(question: Question, features: tuple[str, ...], *, processes: bool) -> Hazard:

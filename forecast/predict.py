@@ -1,5 +1,6 @@
 """Posterior times simulated indicator paths: probability of the event by each horizon."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -34,6 +35,13 @@ class Target:
     units: pd.DataFrame
     paths: Array
     ends: tuple[float, float]
+
+    def digest(self) -> str:
+        """SHA-256 over everything in it."""
+        h = hashlib.sha256(np.ascontiguousarray(self.paths).tobytes())
+        units = self.units.to_csv(index=False)
+        h.update(repr((self.state, self.region, units, self.ends, self.paths.shape)).encode())
+        return h.hexdigest()
 
     def without(self, feature: int) -> "Target":
         """Same target with one covariate at its reference value throughout."""

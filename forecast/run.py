@@ -10,12 +10,13 @@ from typing import Any
 import pandas as pd
 
 from forecast import cache as store
-from forecast.answers import Answer, answer
+from forecast.answers import Answer, recall
 from forecast.engine import Fitted, Job, fit_all
 from forecast.forecasts import Forecast, rich_table
-from forecast.material import Material, gather, month_start
+from forecast.material import Material, gather, ground, month_start
 from forecast.payload import Context, entries, frame, part_mark
 from forecast.questions import Question, load_questions
+from forecast.risk import risk_set
 from indicators.errors import UnknownNameError
 from indicators.tables import DataPackage, load
 from indicators.vintages import DateLike, Snapshot, as_date, snapshot
@@ -127,25 +128,17 @@ def run(
     strict = snapshot(origin, package=package, strict=True)
     say("building risk sets and panels")
     material = _materials(asked, known, seen, strict, state, horizon=max(horizons), seed=number)
+    folder = _home(home) if cache else None
     fitted: dict[str, Fitted] = {}
-    if model == "hazard":
-        folder = _home(home) if cache else None
-        jobs = _jobs(material)
-        fitted = (
-            fit_all(
-                jobs, seed=number, home=folder, allow_poor_fit=allow_poor_fit, progress=progress
-            )
-            if jobs
-            else {}
+    if model == "hazard" and (jobs := _jobs(material)):
+        fitted = fit_all(
+            jobs, seed=number, home=folder, allow_poor_fit=allow_poor_fit, progress=progress
         )
     say("simulating futures")
-    answers = {
-        name: answer(name, parts, fitted, horizon=max(horizons), seed=number, model=model)
-        for name, parts in material.items()
-    }
-    context = Context(
-        state, origin, tuple(horizons), model, number, seen, strict, package.table("states")
-    )
+    ask: dict[str, Any] = {"horizon": max(horizons), "seed": number, "model": model}
+    answers = {name: recall(folder, name, parts, fitted, **ask) for name, parts in material.items()}
+    states = package.table("states")
+    context = Context(state, origin, tuple(horizons), model, number, seen, strict, states)
     return _result(context, asked, material, answers, fitted)
 
 
@@ -188,20 +181,18 @@ def _materials(
     seed: int,
 ) -> dict[str, dict[str, Material]]:
     """Material by root question and variant; a question that is part of another shares it."""
-    out: dict[str, dict[str, Material]] = {}
-    for question in asked:
-        root = known[question.parent or question.id]
-        if root.id in out:
-            continue
-        ask: dict[str, Any] = {"horizon": horizon, "seed": seed}
-        main = gather(root, seen, state, **ask)
-        plain = gather(root, seen, state, processes=False, like=main, **ask)
-        out[root.id] = {
-            "default": main,
-            "no_process": plain,
-            "strict": gather(root, strict, state, **ask),
+    roots = {q.parent or q.id: known[q.parent or q.id] for q in asked}
+    states = sorted({s for q in roots.values() for s in risk_set(q, seen).rows["state"]})
+    ask: dict[str, Any] = {"horizon": horizon, "seed": seed}
+    by = {kind: ground(kind, states, state, **ask) for kind in (seen, strict)}
+    return {
+        name: {
+            "default": gather(root, seen, state, on=by[seen], **ask),
+            "no_process": gather(root, seen, state, processes=False, on=by[seen], **ask),
+            "strict": gather(root, strict, state, on=by[strict], **ask),
         }
-    return out
+        for name, root in roots.items()
+    }
 
 
 def _jobs(material: Mapping[str, Mapping[str, Material]]) -> list[Job]:

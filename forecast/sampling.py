@@ -36,9 +36,21 @@ class Model(Protocol):
 
 @dataclass(frozen=True)
 class Settings:
-    """Sampler settings; all enter the content hash of a fit."""
+    """Sampler settings; all enter the content hash of a fit.
+
+    Attributes
+    ----------
+    chains : int
+        Chains of a round.
+    rounds : int
+        A fit that does not pass the gate gets another round of chains, up to this many.
+    tune, draws : int
+        Iterations of each chain.
+    target_accept : float
+    """
 
     chains: int = 4
+    rounds: int = 3
     tune: int = 400
     draws: int = 750
     target_accept: float = 0.85
@@ -151,7 +163,7 @@ class Sampler:
         return jax.lax.scan(step, state, jax.random.split(draw, s.draws))[1]
 
     def __call__(self, model: Model, design: Design, *, seed: int) -> Fit:
-        """Sample all chains, two threads at most; the same seed gives the same bits.
+        """Sample until the gate is content, in rounds of chains; the same seed, the same bits.
 
         Parameters
         ----------
@@ -160,29 +172,52 @@ class Sampler:
         design : Design
             Unpadded; must fit the compiled capacity.
         seed : int
+
+        Returns
+        -------
+        Fit
+            After the first round that passes, or after the last.
         """
         import jax
 
-        data = model.data(design.padded(self.capacity))
+        raw: dict[str, Array] = {}
         with jax.enable_x64(True):
-            arguments = {k: jax.numpy.asarray(v) for k, v in data.items()}
-            keys = jax.random.split(jax.random.key(seed), self.settings.chains)
+            padded = model.data(design.padded(self.capacity))
+            data = {k: jax.numpy.asarray(v) for k, v in padded.items()}
+            for round_ in range(self.settings.rounds):
+                key = jax.random.fold_in(jax.random.key(seed), round_)
+                new = self._round(jax.random.split(key, self.settings.chains), data)
+                raw = {k: np.concatenate([raw[k], v]) if raw else v for k, v in new.items()}
+                fit = self._fit(model, design, raw)
+                if not fit.diagnostics.failures():
+                    break
+        return fit
 
-            def one(key: Any) -> Any:
-                with jax.enable_x64(True):
-                    ready: Any = jax.block_until_ready
-                    return ready(self._compiled(key, arguments))
+    def _round(self, keys: Any, data: dict[str, Any]) -> dict[str, Array]:
+        """Chains of one round, on two threads, with their statistics under ``_`` names."""
+        import jax
 
-            with ThreadPoolExecutor(2) as pool:
-                chains = list(pool.map(one, keys))
-        raw = {
-            name: self._constrain(name, np.stack([np.asarray(c[0][name]) for c in chains]))
+        def one(key: Any) -> Any:
+            with jax.enable_x64(True):
+                ready: Any = jax.block_until_ready
+                return ready(self._compiled(key, data))
+
+        with ThreadPoolExecutor(2) as pool:
+            chains = list(pool.map(one, keys))
+        out = {
+            name.removesuffix("_log__"): self._constrain(
+                name, np.stack([np.asarray(c[0][name]) for c in chains])
+            )
             for name in self._names
         }
-        divergent = np.stack([np.asarray(c[1]) for c in chains])
-        energy = np.stack([np.asarray(c[2]) for c in chains])
-        raw = {name.removesuffix("_log__"): value for name, value in raw.items()}
-        return Fit(raw, diagnose(model.reported(raw, design), divergent, energy))
+        out["_divergent"] = np.stack([np.asarray(c[1]) for c in chains])
+        out["_energy"] = np.stack([np.asarray(c[2]) for c in chains])
+        return out
+
+    def _fit(self, model: Model, design: Design, found: Mapping[str, Array]) -> Fit:
+        raw = {k: v for k, v in found.items() if not k.startswith("_")}
+        reported = model.reported(raw, design)
+        return Fit(raw, diagnose(reported, found["_divergent"], found["_energy"]))
 
 
 def diagnose(raw: Mapping[str, Array], divergent: Array, energy: Array) -> Diagnostics:

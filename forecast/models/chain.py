@@ -84,74 +84,83 @@ def without_event(rates: Rates, start: Start, *, weaken: Array | None = None) ->
     -------
     (horizon, draws, paths) array
     """
-    horizon, draws, paths = rates.base.shape
+    if start.stage == 0 and not rates.sign.any():
+        return _without_process(rates, None if weaken is None else weaken[:, 1])
     walk = _Walk(rates, start, weaken)
-    out = np.empty((horizon, draws, paths))
-    for t in range(horizon):
-        out[t] = walk.month(t)
-    return out
+    return np.stack([walk.month(t) for t in range(len(rates.base))])
+
+
+def _without_process(rates: Rates, weaken: Array | None) -> Array:
+    """No stage but none can ever be reached: a product over months."""
+    survive = np.exp(-np.minimum(rates.base, HAZARD_MAX))
+    share = 1.0 if weaken is None else weaken[:, None]
+    failing = (1.0 - survive) * share
+    alive = np.cumprod((1.0 - failing) * (1.0 - rates.end[:, None]), axis=0)
+    before = np.concatenate([np.ones_like(alive[:1]), alive[:-1]])
+    return np.asarray(1.0 - np.cumsum(before * failing, axis=0))
 
 
 class _Walk:
-    """Mass over stages, lineage by lineage: that of the process at the origin, and later ones."""
+    """Mass over stages; with a mark, the process at the origin is told from later ones."""
 
     def __init__(self, rates: Rates, start: Start, weaken: Array | None) -> None:
-        self.rates, self.start, self.weaken = rates, start, weaken
+        self.rates, self.weaken = rates, weaken
         shape = rates.base.shape[1:]
         self.zero = np.zeros(shape)
         self.none = np.ones(shape) if start.stage == 0 else self.zero
         self.failed = np.zeros(shape)
-        # Indexed [live, late][lineage]; lineage 0 is the process at the origin.
-        self.stages = [[_Cohorts(shape) for _ in range(2)] for _ in range(2)]
+        # Lineages: the process at the origin first, where it exists and matters, then the rest.
+        apart = weaken is not None and start.stage > 0
+        self.lineages = [[_Cohorts(shape), _Cohorts(shape)] for _ in range(2 if apart else 1)]
+        self.shares = [
+            None if weaken is None else weaken[:, [i]] for i in ((0, 1) if apart else (1,))
+        ]
         if start.stage:
             age = min(start.age, EXPIRY - 1)
-            self.stages[start.stage - 1][0].enter(np.ones(shape), -1 - age)
+            self.lineages[0][start.stage - 1].enter(np.ones(shape), -1 - age)
 
     def month(self, t: int) -> Array:
         """Advance by one month; the mass without the (marked) event."""
         r = self.rates
-        hazard = r.base[t]
-        survive = [np.exp(-np.minimum(hazard * r.factor[:, z, None], HAZARD_MAX)) for z in range(3)]
+        survive = [
+            np.exp(-np.minimum(r.base[t] * r.factor[:, z, None], HAZARD_MAX)) for z in range(3)
+        ]
         b0, d0, b1, d1, d2 = (r.sign[:, i, None] for i in range(5))
-        masses = [[c.total() for c in lineages] for lineages in self.stages]
+        masses = [[c.total() for c in stages] for stages in self.lineages]
         returned = self._events(survive, masses)
         none = self.none * survive[0]
-        started = none * (1 - d0) * b0
-        drafted = none * d0
+        started, drafted = none * ((1 - d0) * b0), none * d0
         none = none - started - drafted + returned
-        keep = (survive[1] * (1 - d1) * (1 - b1), survive[2] * (1 - d2))
-        for lineage in (0, 1):
-            live, late = masses[0][lineage] * survive[1], masses[1][lineage] * survive[2]
-            new = (live * (1 - d1) * b1, live * d1 + late * d2)
-            for stage, fresh in enumerate(new):
-                cohorts = self.stages[stage][lineage]
-                cohorts.shrink(keep[stage])
+        keep = (survive[1] * ((1 - d1) * (1 - b1)), survive[2] * (1 - d2))
+        for stages, mass in zip(self.lineages, masses, strict=True):
+            live, late = mass[0] * survive[1], mass[1] * survive[2]
+            fresh = [live * ((1 - d1) * b1), live * d1 + late * d2]
+            if stages is self.lineages[-1]:
+                fresh = [fresh[0] + started, fresh[1] + drafted]
+            for cohorts, kept, entering in zip(stages, keep, fresh, strict=True):
+                cohorts.shrink(kept)
                 none = none + cohorts.expire(t)
-                entering = fresh + (started, drafted)[stage] if lineage else fresh
                 cohorts.enter(entering, t)
         self._leave(none)
         return 1.0 - self.failed
 
     def _events(self, survive: list[Array], masses: list[list[Array]]) -> Array:
         """Book the events of the month; what returns to stage none for lack of the mark."""
-        lost = [
-            sum((masses[z][lineage] * (1 - survive[z + 1]) for z in (0, 1)), self.zero)
-            for lineage in (0, 1)
-        ]
-        lost[1] = lost[1] + self.none * (1 - survive[0])
-        if self.weaken is None:
-            self.failed = self.failed + lost[0] + lost[1]
-            return self.zero
-        marked = [lost[i] * self.weaken[:, i, None] for i in (0, 1)]
-        self.failed = self.failed + marked[0] + marked[1]
-        return lost[0] + lost[1] - marked[0] - marked[1]
+        lost = [m[0] * (1 - survive[1]) + m[1] * (1 - survive[2]) for m in masses]
+        lost[-1] = lost[-1] + self.none * (1 - survive[0])
+        returned = self.zero
+        for gone, share in zip(lost, self.shares, strict=True):
+            marked = gone if share is None else gone * share
+            self.failed = self.failed + marked
+            returned = returned if share is None else returned + (gone - marked)
+        return returned
 
     def _leave(self, none: Array) -> None:
-        """Competing ends of the spell: alive units leave without the event."""
+        """Competing ends of the spell: what is alive leaves without the event."""
         stay = 1.0 - self.rates.end[:, None]
         self.none = none * stay
-        for lineages in self.stages:
-            for cohorts in lineages:
+        for stages in self.lineages:
+            for cohorts in stages:
                 cohorts.shrink(stay)
 
 

@@ -251,18 +251,22 @@ def covariates(
 
 def gap_class(had_before: Array, gap: Array) -> Array:
     """Recurrence class: 0 before the first event, then by months since the last."""
-    return np.where(had_before > 0, 1 + np.searchsorted(GAP_EDGES, gap, side="right"), 0)
+    later = 1 + np.searchsorted(GAP_EDGES, gap, side="right")
+    return np.asarray(np.where(had_before > 0, later, 0))
 
 
 def _combination(rows: pd.DataFrame, slots: tuple[str, ...]) -> Array:
     slot = _codes(rows["slot"], slots)
     gap = gap_class(rows["had_before"].to_numpy(), rows["gap"].to_numpy(float))
-    return (slot * len(STAGES) + rows["stage"].to_numpy(int)) * len(GAPS) + gap
+    stage: Array = rows["stage"].to_numpy(int)
+    combination: Array = (slot * len(STAGES) + stage) * len(GAPS) + gap
+    return combination
 
 
 def _codes(values: "pd.Series[str]", labels: tuple[str, ...]) -> Array:
-    index: Array = pd.Index(list(labels)).get_indexer(pd.Index(values))
-    return index
+    order = {label: i for i, label in enumerate(labels)}
+    codes: Array = np.array([order.get(str(v), -1) for v in values], dtype=int)
+    return codes
 
 
 def _cells(state: Array, x: Array) -> tuple[Array, Array]:
