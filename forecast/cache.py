@@ -9,6 +9,7 @@ from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -56,9 +57,10 @@ def load(home: Path, key: str) -> dict[str, Array] | None:
     if not path.exists():
         return None
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # opened here: numpy leaves a file that is no archive open
+        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, EOFError):  # cut off by a full disk: compute again
+    except (OSError, ValueError, EOFError, BadZipFile):  # cut off by a full disk: compute again
         return None
 
 

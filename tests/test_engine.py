@@ -1,0 +1,227 @@
+"""Fits by content: what is the same is fitted once and kept whole, what differs is fitted again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from forecast import cache, engine
+from forecast.engine import ROOM, Fitted, Job, fit_all, room
+from forecast.models.design import Design
+from forecast.models.hazard import Hazard
+from forecast.priors import Normal
+from forecast.sampling import Diagnostics, Settings
+from indicators.errors import FitError
+
+POOR = Diagnostics(1.2, 50.0, 3, 0.01, 0.2)
+MODEL = Hazard(features=("a",))
+
+
+def small(**changes: Any) -> Design:
+    """Three cells of two states, one event."""
+    made = Design(
+        question="q", states=("AAA", "BBB"), regions=("r",), slots=("",), features=("a",),
+        latent=(), x=np.array([[0.0], [0.5], [1.0]]), cell_group=np.array([0, 0, 1]),
+        group_state=np.array([0, 1]), group_region=np.array([0, 0]),
+        group_latent=np.zeros((2, 0)), latent_feature=np.zeros(0, int), column=np.array([0, 5]),
+        exposure=np.array([[10.0, 0.0], [5.0, 2.0], [20.0, 0.0]]), event_cell=np.array([1]),
+        event_column=np.array([5]), event_weight=np.ones(1), event_ids=("e",),
+        sign_months=np.array([30.0]), sign_count=np.array([1.0]), sign_state=np.array([0]),
+        sign_kind=np.array([0]), mark_total=np.array([1.0, 0, 0, 0]), mark_weaken=np.zeros(4),
+    )  # fmt: skip
+    return replace(made, **changes)
+
+
+def fit(home: Path | None, *jobs: Job, seed: int = 1, **options: Any) -> dict[str, Fitted]:
+    return fit_all(list(jobs), seed=seed, home=home, **options)
+
+
+def stored(home: Path) -> list[Path]:
+    return sorted(p for p in home.rglob("*") if p.is_file())
+
+
+def test_the_same_content_is_fitted_once(cheap: Any, tmp_path: Path) -> None:
+    found = fit(tmp_path, Job("one", MODEL, small()), Job("two", MODEL, small()))
+    assert len(cheap.asked) == 1
+    assert found["one"].key == found["two"].key
+    assert found["one"].fit is found["two"].fit
+    assert [p.parent.name for p in stored(tmp_path)] == ["cache"]
+    assert stored(tmp_path)[0].name == f"{found['one'].key}.npz"
+
+
+def test_a_kept_fit_comes_back_to_the_bit(cheap: Any, tmp_path: Path) -> None:
+    first = fit(tmp_path, Job("one", MODEL, small()))["one"]
+    again = fit(tmp_path, Job("another name", MODEL, small()))["another name"]
+    assert len(cheap.asked) == 1
+    assert again.key == first.key
+    assert again.fit.diagnostics == first.fit.diagnostics
+    assert again.fit.raw.keys() == first.fit.raw.keys()
+    for name, value in first.fit.raw.items():
+        assert again.fit.raw[name].dtype == value.dtype
+        np.testing.assert_array_equal(again.fit.raw[name], value)
+
+
+CHANGES: dict[str, Any] = {
+    "exposure": {"design": small(exposure=small().exposure + np.eye(3, 2))},
+    "covariate": {"design": small(x=small().x + 0.25)},
+    "event": {"design": small(event_cell=np.array([2]))},
+    "sign": {"design": small(sign_count=np.array([2.0]))},
+    "mark": {"design": small(mark_weaken=np.array([1.0, 0, 0, 0]))},
+    "prior": {"model": Hazard(rate=Normal(-6.0, 1.0), features=("a",))},
+    "sign prior": {"model": Hazard(signs=(Normal(-5.0, 1.0),) * 5, features=("a",))},
+    "seed": {"seed": 2},
+    "settings": {"settings": Settings(target_accept=0.9)},
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=list(CHANGES))
+def test_anything_that_moves_the_draws_is_another_fit(
+    change: dict[str, Any], cheap: Any, tmp_path: Path
+) -> None:
+    before = fit(tmp_path, Job("one", MODEL, small()))["one"]
+    options = dict(change)
+    job = Job("one", options.pop("model", MODEL), options.pop("design", small()))
+    after = fit(tmp_path, job, **options)["one"]
+    assert after.key != before.key
+    assert len(cheap.asked) == 2
+    assert len(stored(tmp_path)) == 2
+
+
+def test_names_alone_are_no_content(cheap: Any, tmp_path: Path) -> None:
+    fit(tmp_path, Job("one", MODEL, small()))
+    fit(tmp_path, Job("one", MODEL, small(question="another", event_ids=("f",))))
+    assert len(cheap.asked) == 1
+
+
+def test_other_software_or_code_is_another_fit(
+    cheap: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [fit(tmp_path, Job("one", MODEL, small()))["one"].key]
+    with monkeypatch.context() as patch:
+        patch.setattr(cache, "versions", lambda: {"jax": "99"})
+        keys.append(fit(tmp_path, Job("one", MODEL, small()))["one"].key)
+    with monkeypatch.context() as patch:
+        patch.setattr(cache, "code", lambda *_: "other source")
+        keys.append(fit(tmp_path, Job("one", MODEL, small()))["one"].key)
+    assert len(set(keys)) == 3
+
+
+def test_without_a_home_nothing_is_written(cheap: Any, tmp_path: Path) -> None:
+    fit(None, Job("one", MODEL, small()))
+    fit(None, Job("one", MODEL, small()))
+    assert len(cheap.asked) == 2
+    assert stored(tmp_path) == []
+
+
+@pytest.mark.parametrize("spoil", [b"", b"PK\x03\x04", b"not a zip at all", None])
+def test_a_spoilt_file_is_fitted_again(spoil: bytes | None, cheap: Any, tmp_path: Path) -> None:
+    first = fit(tmp_path, Job("one", MODEL, small()))["one"]
+    (path,) = stored(tmp_path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2] if spoil is None else spoil)
+    again = fit(tmp_path, Job("one", MODEL, small()))["one"]
+    assert len(cheap.asked) == 2
+    np.testing.assert_array_equal(first.fit.raw["alpha_raw"], again.fit.raw["alpha_raw"])
+    fit(tmp_path, Job("one", MODEL, small()))
+    assert len(cheap.asked) == 2  # mended
+
+
+def test_a_file_is_written_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.save(tmp_path, "key", {"a": np.arange(3)})
+    before = stored(tmp_path)[0].read_bytes()
+
+    def full(handle: Any, **_: Any) -> None:
+        handle.write(b"half of it")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(cache.np, "savez", full)
+    with pytest.raises(OSError, match="no space"):
+        cache.save(tmp_path, "key", {"a": np.arange(4)})
+    with pytest.raises(OSError, match="no space"):
+        cache.save(tmp_path, "other", {"a": np.arange(4)})
+    assert [p.name for p in stored(tmp_path)] == ["key.npz"]
+    assert stored(tmp_path)[0].read_bytes() == before
+
+
+def test_what_is_stored_comes_back(tmp_path: Path) -> None:
+    arrays = {"a": np.arange(6.0).reshape(2, 3), "b": np.array(True), "c": np.zeros((0, 2), int)}
+    assert cache.load(tmp_path, "key") is None
+    cache.save(tmp_path, "key", arrays)
+    back = cache.load(tmp_path, "key")
+    assert back is not None
+    assert back.keys() == arrays.keys()
+    for name, value in arrays.items():
+        assert back[name].dtype == value.dtype
+        np.testing.assert_array_equal(back[name], value)
+
+
+def test_where_home_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOCSIN_HOME", str(tmp_path / "env"))
+    assert cache.home_dir() == tmp_path / "env"
+    assert cache.home_dir(tmp_path / "given") == tmp_path / "given"
+    monkeypatch.delenv("TOCSIN_HOME")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
+    assert cache.home_dir().name == "tocsin"
+
+
+def test_digests_tell_plain_values_apart() -> None:
+    parts = [(), ("a",), ("a", "b"), ("ab",), (("a", "b"),), (1,), (1.0,), ("1",)]
+    assert len({cache.digest(*p) for p in parts}) == len(parts)
+    assert cache.digest({"x": 1}) == cache.digest({"x": 1})
+
+
+class Poor:
+    """A sampler whose fit does not pass."""
+
+    def __init__(self, *_: Any) -> None:
+        pass
+
+    def __call__(self, *_: Any, seed: int) -> Any:
+        return SimpleNamespace(raw={"alpha_raw": np.zeros((1, 2))}, diagnostics=POOR)
+
+
+def test_a_refused_fit_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "Sampler", Poor)
+    with pytest.raises(FitError, match=r"weakening \(default\)") as caught:
+        fit(tmp_path, Job("weakening (default)", MODEL, small()))
+    assert caught.value.exit_code == 4
+    assert stored(tmp_path) == []
+
+
+def test_a_poor_fit_that_was_kept_is_refused_without_the_flag(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "Sampler", Poor)
+    kept = fit(tmp_path, Job("one", MODEL, small()), allow_poor_fit=True)["one"]
+    assert kept.fit.diagnostics.failures()
+    with pytest.raises(FitError):
+        fit(tmp_path, Job("one", MODEL, small()))
+    again = fit(tmp_path, Job("one", MODEL, small()), allow_poor_fit=True)["one"]
+    assert again.fit.diagnostics == POOR
+
+
+def test_room_grows_in_steps_that_hold_every_design() -> None:
+    assert room([small()]) == ROOM
+    many = small(
+        exposure=np.zeros((ROOM.cells + 1, 2)), x=np.zeros((ROOM.cells + 1, 1)),
+        cell_group=np.zeros(ROOM.cells + 1, int),
+    )  # fmt: skip
+    assert room([small(), many]) == replace(ROOM, cells=2 * ROOM.cells)
+    assert many.padded(room([small(), many])).capacity == room([small(), many])
+
+
+def test_progress_says_what_is_fitted(cheap: Any, tmp_path: Path) -> None:
+    said: list[str] = []
+    fit(tmp_path, Job("one (default)", MODEL, small()), progress=said.append)
+    assert said[0] == "compiling the sampler"
+    assert said[1].startswith("sampling one (default): 38 unit-months, 1 events")
+    said.clear()
+    fit(tmp_path, Job("one (default)", MODEL, small()), progress=said.append)
+    assert said == []
