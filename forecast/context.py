@@ -36,7 +36,7 @@ def processes(seen: Snapshot, state: str, asked: Sequence[Question]) -> list[dic
                     "stage": row["stage"],
                     "public_since": plain(row["public_since"]),
                     "last_sign": plain(row["last_sign"]),
-                    "aim": row["aim"] or None,
+                    "aim": row["aim"] or None if question.process.statements else None,
                 }
             )
     return out

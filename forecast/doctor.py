@@ -31,7 +31,6 @@ PACKAGES = (
     "jaxlib",
     "matplotlib",
     "numpy",
-    "nutpie",
     "pandas",
     "pymc",
     "pytensor",

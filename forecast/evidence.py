@@ -86,7 +86,7 @@ def cases(
     features = list(model.features)
     rows = risk.rows
     closed = rows["month"] + pd.DateOffset(months=horizon) <= risk.as_of
-    units = target.units.sort_values("stage", ascending=False)
+    units = target.units.sort_values(["stage", "stage_age"], ascending=[False, True])
     unit = units.iloc[0]
     past = rows[closed & (rows["slot"] == unit["slot"]) & (rows["state"] != target.state)]
     if past.empty:

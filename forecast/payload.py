@@ -209,14 +209,13 @@ def _drivers(main: Material, found: Answer, mark: str) -> list[dict[str, Any]]:
 
 
 def _process_driver(target: Target) -> dict[str, Any]:
-    units = target.units.sort_values("stage", ascending=False)
-    top = units.iloc[0]
-    who = f", {top['slot']}" if top["slot"] else ""
-    label = f"process under way ({STAGES[int(top['stage'])]}{who})"
+    units = target.units[target.units["stage"] > 0].sort_values("stage_age")
+    named = [f"{u['slot']} {STAGES[u['stage']]}".strip() for _, u in units.iterrows()]
+    label = f"{'processes' if len(named) > 1 else 'process'} under way ({', '.join(named)})"
     return {
         "label": label,
-        "value": int(top["stage_age"]),
-        "unit": "months since the last public sign",
+        "value": int(units["stage_age"].min()),
+        "unit": "months since a sign",
         "published": None,
         "period": None,
     }

@@ -22,6 +22,7 @@ from indicators.tables import DataPackage, load
 from indicators.vintages import DateLike, Snapshot, as_date, snapshot
 
 HORIZONS = (6, 12, 24, 36)
+FAMILIES = ("neutrality", "base", "bloc")
 MODELS = ("hazard", "base_rate", "glm", "process_table")
 
 
@@ -152,7 +153,8 @@ def _asked(
     horizons: Sequence[int],
     origin: pd.Timestamp,
 ) -> list[Question]:
-    chosen = list(known) if "all" in names else list(dict.fromkeys(names))
+    ordered = sorted(known, key=lambda name: (FAMILIES.index(known[name].family), name))
+    chosen = ordered if "all" in names else list(dict.fromkeys(names))
     for name in chosen:
         if name not in known:
             raise UnknownNameError("question", name, known)
