@@ -41,7 +41,7 @@ def block(payload: Row) -> str:
     foot = (
         f"Seed {made['seed']}, {made['engine']}, figures `{made['data_hash'][:12]}`, "
         f"largest R-hat {made['rhat_max']:.3f}, smallest effective sample {made['ess_min']:.0f}, "
-        f"{made['divergences']} divergent draws in all fits together, {made['draws']} draws each."
+        f"{made['divergences']} divergent draws in all fits together."
     )
     return "\n\n".join([*parts, foot])
 
