@@ -16,6 +16,7 @@ from indicators.panel import Panel
 
 DRIVER_DRAWS = 400
 DRIVER_PATHS = 40
+UNKNOWN_APART = 1.0
 STAGE_WEIGHT = 2.0
 """Distance between two months in different process stages, in catalog scales."""
 
@@ -72,9 +73,9 @@ def cases(
 ) -> list[dict[str, Any]]:
     """Past unit-months most like the target now, and what followed within the horizon.
 
-    Alike means close in the covariates (root mean square over those known on both sides,
-    catalog scales) and in the process stage. Only windows that had closed by the origin
-    are candidates; the nearest month of each state is kept.
+    Alike means close in the covariates (root mean square, catalog scales; one scale apart
+    where a value is not known on both sides) and in the process stage. Only windows that
+    had closed by the origin are candidates; the nearest month of each state is kept.
 
     Returns
     -------
@@ -94,8 +95,7 @@ def cases(
     now = target.paths[0, 0]
     x = covariates(panel, past["state"], past["month"], features)
     apart = np.square(x - now)
-    known = np.isfinite(apart).sum(axis=1)
-    rms = np.sqrt(np.nansum(apart, axis=1) / np.maximum(known, 1))
+    rms = np.sqrt(np.where(np.isnan(apart), UNKNOWN_APART**2, apart).sum(axis=1) / max(len(now), 1))
     distance = rms + STAGE_WEIGHT * (past["stage"].to_numpy() != unit["stage"])
     near = past.assign(distance=distance).sort_values(["distance", "state", "month"])
     near = near.drop_duplicates("state").head(count)
