@@ -109,7 +109,8 @@ def _with_aims(out: pd.DataFrame, spec: ProcessSpec, snapshot: Snapshot) -> pd.D
     aim = out["process_id"].map(first["aim"].astype(object))
     # until the aim is stated nobody can tell what the process is about
     stated = known_date(first, "statement_date", "statement_precision")
-    known = out["process_id"].map(stated)
+    # not map(): it cannot look up dates where no statement at all is public
+    known = pd.Series(stated.reindex(out["process_id"]).to_numpy(), out.index)
     later = known > out["public"]
     out = out.assign(
         aim=aim,

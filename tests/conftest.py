@@ -75,11 +75,26 @@ class Cheap:
         return Fit({k: v[None] for k, v in raw.items()}, Diagnostics(1.0, 900.0, 0, 0.0, 1.0))
 
 
+def _fewer(patch: pytest.MonkeyPatch) -> None:
+    """Fewer draws and paths than a forecast needs, and no less code."""
+    from forecast import answers, evidence, material
+
+    for module, name in ((answers, "DRAWS"), (answers, "PRIOR_DRAWS"), (answers, "VARIANT_DRAWS")):
+        assert getattr(module, name) > FEW
+        patch.setattr(module, name, FEW)
+    patch.setattr(evidence, "DRIVER_DRAWS", FEW)
+    patch.setattr(material, "PATHS", 20)
+
+
+FEW = 100
+
+
 @pytest.fixture
 def cheap(monkeypatch: pytest.MonkeyPatch) -> type[Cheap]:
     """No sampling: what a run would fit decides its draws, so any change of it shows."""
     from forecast import engine
 
+    _fewer(monkeypatch)
     kind = type("Cheap", (Cheap,), {"asked": []})
     monkeypatch.setattr(engine, "Sampler", kind)
     return kind
@@ -96,6 +111,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
             COMPILED[key] = sampling.Sampler(model, design, settings)
         return COMPILED[key]
 
+    _fewer(monkeypatch)
     monkeypatch.setattr(engine, "Settings", partial(sampling.Settings, **QUICK))
     monkeypatch.setattr(engine, "Sampler", make)
 
@@ -292,6 +308,7 @@ def _poison_table(
             table.loc[hidden, column] = value
     drop = hidden & (rng.uniform(size=len(table)) < gone)
     drop &= ~table.iloc[:, 0].isin(needed)
+    drop.iloc[0] &= not drop.all()  # the door refuses an empty table
     moved = hidden & ~drop & (first != "")
     table.loc[moved, facts[0][0]] = "2036-03-03"
     return table[~drop].sample(frac=1.0, random_state=3)
