@@ -45,6 +45,8 @@ class Answer:
         ``glm`` and ``process_table``.
     raw, padded : dict and Design, or None
         The thinned draws behind ``default``, and the design they belong to.
+    chains : int
+        Markov chains behind ``default``, in the order of its draws.
     drivers : dict
         By mark ('' for the event itself): log-odds by input, (draws, horizon).
     """
@@ -57,6 +59,7 @@ class Answer:
     raw: Mapping[str, Array] | None
     padded: Design | None
     drivers: Mapping[str, Mapping[str, Array]]
+    chains: int = 1
 
 
 def recall(
@@ -88,7 +91,7 @@ def recall(
     stored = cache.load(home, key)
     fit = fitted[f"{name} (default)"]
     if stored is not None:
-        return _unpacked(stored, thin(fit.fit.flat(), DRAWS), fit.design)
+        return _unpacked(stored, thin(fit.fit.flat(), DRAWS), fit.design, _chains(fit))
     found = answer(name, parts, fitted, **ask)
     cache.save(home, key, _packed(found))
     return found
@@ -109,7 +112,9 @@ def _packed(found: Answer) -> dict[str, Array]:
     return out
 
 
-def _unpacked(stored: Mapping[str, Array], raw: Mapping[str, Array], padded: Design) -> Answer:
+def _unpacked(
+    stored: Mapping[str, Array], raw: Mapping[str, Array], padded: Design, chains: int
+) -> Answer:
     predictions: dict[str, Prediction] = {}
     found: dict[str, dict[str, Array]] = {}
     for path, value in stored.items():
@@ -124,7 +129,7 @@ def _unpacked(stored: Mapping[str, Array], raw: Mapping[str, Array], padded: Des
         k.removeprefix("rivals/"): v for k, v in predictions.items() if k.startswith("rivals/")
     }
     main = {k: predictions.get(k) for k in KINDS}
-    return Answer(**main, rivals=rivals, raw=raw, padded=padded, drivers=found)
+    return Answer(**main, rivals=rivals, raw=raw, padded=padded, drivers=found, chains=chains)
 
 
 def answer(
@@ -164,9 +169,7 @@ def answer(
         return Answer(rivals.get(model), None, None, None, rivals, None, None, {})
     predictions = {
         variant: _predict(fitted[f"{name} ({variant})"], part.target, size, seed)
-        for (variant, part), size in zip(
-            parts.items(), (DRAWS, VARIANT_DRAWS, VARIANT_DRAWS), strict=True
-        )
+        for (variant, part), size in zip(parts.items(), (DRAWS, DRAWS, VARIANT_DRAWS), strict=True)
         if part.target is not None
     }
     main_fit = fitted[f"{name} (default)"]
@@ -182,7 +185,12 @@ def answer(
         raw,
         main_fit.design,
         drivers(main.model, raw, main_fit.design, target, seed=seed),
+        _chains(main_fit),
     )
+
+
+def _chains(fitted: Fitted) -> int:
+    return len(fitted.fit.raw["alpha_raw"])
 
 
 def _predict(fitted: Fitted, target: Target, draws: int, seed: int) -> Prediction:

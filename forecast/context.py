@@ -125,7 +125,12 @@ def not_seen(
     out = []
     for question in asked:
         main = roots[question.parent or question.id]
-        if main.target is None:
+        if main.risk.rows.empty:
+            out.append(
+                f"{question.id}: no month at risk was over at the origin (they begin in "
+                f"{question.window_start:%Y-%m}), so there is no forecast."
+            )
+        elif main.target is None:
             out.append(
                 f"{question.id}: {state} is not at risk at the origin (see the question's risk "
                 "set), so there is no forecast."

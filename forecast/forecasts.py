@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 COLUMNS = ("question", "state", "origin", "horizon", "closes", "model")
 ESTIMATE = ("p", "lo90", "hi90")
+BESIDE = (
+    "base_rate", "base_rate_lo90", "base_rate_hi90", "base_rate_events", "ratio", "prior_share",
+)  # fmt: skip
+TABLE = (*COLUMNS, *ESTIMATE, *BESIDE)
 
 
 @dataclass(frozen=True)
@@ -61,9 +65,7 @@ class Forecast:
     @property
     def table(self) -> pd.DataFrame:
         """One row a horizon: probability, base rate, ratio, prior share."""
-        keep = [*COLUMNS, *ESTIMATE, "base_rate", "base_rate_lo90", "base_rate_hi90"]
-        keep += ["base_rate_events", "ratio", "prior_share"]
-        return pd.DataFrame(self.entries)[keep]
+        return pd.DataFrame(self.entries)[list(TABLE)]
 
     def __rich__(self) -> "Table":
         """Table for a terminal."""

@@ -34,7 +34,7 @@ class Material:
         With the question's priors.
     design : Design
     target : Target or None
-        None where the state is not at risk at the origin.
+        None where the state is not at risk at the origin, or nobody was before it.
     """
 
     question: Question
@@ -113,7 +113,7 @@ def gather(
     arrays = design(risk, on.panel, features=model.features)
     units = risk.origin[risk.origin["state"] == state].reset_index(drop=True)
     target = None
-    if len(units):
+    if len(units) and len(risk.rows):  # from no month at all nothing can be learnt
         target = Target(state, str(units["region"].iloc[0]), units, on.futures, risk.ends)
     return Material(question, risk, on.panel, model, arrays, target)
 

@@ -16,7 +16,7 @@ from forecast.evidence import cases
 from forecast.material import Material, plain
 from forecast.models.base_rate import BaseRate
 from forecast.models.design import GAPS, STAGES, Array
-from forecast.predict import Prediction, Target, prior_share, summary
+from forecast.predict import Prediction, Target, monte_carlo_error, prior_share, summary
 from forecast.questions import Question
 from forecast.reference import reference_classes
 from indicators.vintages import Snapshot
@@ -95,6 +95,9 @@ def _entry(
             _draws(found.default, mark)[:, horizon - 1], _draws(found.prior, mark)[:, horizon - 1]
         )
     closes = context.origin + pd.DateOffset(months=horizon) - pd.Timedelta(days=1)
+    error = None
+    if found.default is not None:
+        error = monte_carlo_error(_draws(found.default, mark)[:, horizon - 1], found.chains)
     out = {
         "question": question.id,
         "title": question.title,
@@ -104,12 +107,13 @@ def _entry(
         "closes": plain(closes),
         "model": context.model,
         **{k: headline[k] for k in ("p", "lo90", "hi90")},
+        "monte_carlo_error": plain(error),
         "base_rate": base["p"],
         "base_rate_lo90": base["lo90"],
         "base_rate_hi90": base["hi90"],
         "base_rate_events": base["events"],
         "base_rate_exposure_years": base["exposure_years"],
-        "base_rate_class": base["label"],
+        "base_rate_class": base["class"],
         "ratio": plain(p / base["p"]),
         "prior_share": plain(share),
         "no_process": _optional(found.no_process, horizon, mark),
@@ -277,7 +281,8 @@ def _provenance(context: Context, fitted: Mapping[str, Fitted]) -> dict[str, Any
         "code_version": __version__,
         "seed": context.seed,
         "engine": ENGINE if found else "closed form",
-        "draws": next((int(np.prod(f.fit.raw["alpha_raw"].shape)) for f in fitted.values()), 0),
+        "draws": min((int(f.fit.raw["alpha_raw"].size) for f in fitted.values()), default=0),
+        "chains": max((len(f.fit.raw["alpha_raw"]) for f in fitted.values()), default=0),
         "rhat_max": plain(max((d.rhat_max for d in found), default=None)),
         "ess_min": plain(min((d.ess_min for d in found), default=None)),
         "divergences": sum(d.divergences for d in found),

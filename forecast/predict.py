@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -233,3 +234,24 @@ def summary(p: Array) -> dict[str, float]:
     """Mean and central 90% interval over draws."""
     low, high = np.quantile(p, [0.05, 0.95])
     return {"p": float(p.mean()), "lo90": float(low), "hi90": float(high)}
+
+
+def monte_carlo_error(p: Array, chains: int) -> float:
+    """Standard error of the mean of p from a finite number of draws.
+
+    Parameters
+    ----------
+    p : (draws,) array
+        Draws of one chain after another.
+    chains : int
+
+    Returns
+    -------
+    float
+        Standard deviation over the root of the effective sample size (Vehtari et al.
+        2021, doi:10.1214/20-BA1221).
+    """
+    array_stats: Any = import_module("arviz_stats.base").array_stats
+    size = len(p) // chains
+    table = p[: size * chains].reshape(chains, size)
+    return float(array_stats.mcse(table, method="mean", chain_axis=0, draw_axis=1))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +13,7 @@ import pandas as pd
 from forecast import cache as store
 from forecast.answers import Answer, recall
 from forecast.engine import Fitted, Job, fit_all
-from forecast.forecasts import Forecast, rich_table
+from forecast.forecasts import TABLE, Forecast, rich_table
 from forecast.material import Material, gather, ground, month_start
 from forecast.payload import Context, entries, frame, part_mark
 from forecast.questions import Question, load_questions
@@ -47,7 +48,8 @@ class RunResult:
     @cached_property
     def table(self) -> pd.DataFrame:
         """One row a question and horizon."""
-        return pd.concat([f.table for f in self.forecasts], ignore_index=True)
+        tables = [f.table for f in self.forecasts]
+        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=TABLE)
 
     def to_json(self) -> str:
         """The payload as text: sorted keys, the same bytes for the same run."""
@@ -137,10 +139,25 @@ def run(
         )
     say("simulating futures")
     ask: dict[str, Any] = {"horizon": max(horizons), "seed": number, "model": model}
-    answers = {name: recall(folder, name, parts, fitted, **ask) for name, parts in material.items()}
+    answers = _answers(folder, material, fitted, ask)
     states = package.table("states")
     context = Context(state, origin, tuple(horizons), model, number, seen, strict, states)
     return _result(context, asked, material, answers, fitted)
+
+
+def _answers(
+    folder: Path | None,
+    material: Mapping[str, Mapping[str, Material]],
+    fitted: Mapping[str, Fitted],
+    ask: dict[str, Any],
+) -> dict[str, Answer]:
+    """Answer by root question, two at a time: each has its own random numbers."""
+
+    def one(name: str) -> Answer:
+        return recall(folder, name, material[name], fitted, **ask)
+
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip(material, pool.map(one, material), strict=True))
 
 
 def _home(home: str | Path | None) -> Path:

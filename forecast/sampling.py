@@ -51,8 +51,8 @@ class Settings:
 
     chains: int = 4
     rounds: int = 3
-    tune: int = 400
-    draws: int = 750
+    tune: int = 300
+    draws: int = 700
     target_accept: float = 0.85
 
 

@@ -115,7 +115,7 @@ class Snapshot:
 
     as_of: pd.Timestamp
     strict: bool
-    path: Path
+    path: Path = field(repr=False)
     catalog: Catalog = field(repr=False)
     _history: pd.DataFrame = field(repr=False)
     _tables: Mapping[str, pd.DataFrame] = field(repr=False)
