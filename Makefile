@@ -26,7 +26,7 @@ QUESTION ?= all
 HORIZON ?= 6,12,24,36
 WHICH := --state $(STATE) --as-of $(AS_OF) --question $(QUESTION) --horizon $(HORIZON)
 
-.PHONY: help forecast test browser slow doctest check check-full lint notebooks docs package wheel bench lock clean
+.PHONY: help forecast test browser same-bits slow doctest check check-full lint notebooks docs package wheel bench lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ test: $(READY) ## the fast suite; needs nothing but Python
 
 browser: $(READY) ## the report in headless Chromium
 	@$(call timed,$(BIN)/python -m pytest -q -m browser)
+
+same-bits: $(READY) ## the founding forecast twice, in new processes and empty homes
+	@$(call timed,$(BIN)/python -m pytest -q -m slow tests/test_run.py)
 
 slow: $(READY) ## the statistical checks at full size
 	@$(call timed,$(BIN)/python -m pytest -q -m slow)

@@ -11,7 +11,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -112,6 +112,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         return COMPILED[key]
 
     _fewer(monkeypatch)
+    monkeypatch.setattr(engine, "ROOM", replace(engine.ROOM, cells=512))
     monkeypatch.setattr(engine, "Settings", partial(sampling.Settings, **QUICK))
     monkeypatch.setattr(engine, "Sampler", make)
 
