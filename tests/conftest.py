@@ -10,6 +10,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
@@ -89,15 +90,28 @@ def _fewer(patch: pytest.MonkeyPatch) -> None:
 FEW = 100
 
 
-@pytest.fixture
-def cheap(monkeypatch: pytest.MonkeyPatch) -> type[Cheap]:
-    """No sampling: what a run would fit decides its draws, so any change of it shows."""
+@contextmanager
+def _cheaply() -> Iterator[type[Cheap]]:
     from forecast import engine
 
-    _fewer(monkeypatch)
-    kind = type("Cheap", (Cheap,), {"asked": []})
-    monkeypatch.setattr(engine, "Sampler", kind)
-    return kind
+    with pytest.MonkeyPatch.context() as patch:
+        _fewer(patch)
+        kind = type("Cheap", (Cheap,), {"asked": []})
+        patch.setattr(engine, "Sampler", kind)
+        yield kind
+
+
+@pytest.fixture
+def cheap() -> Iterator[type[Cheap]]:
+    """No sampling: what a run would fit decides its draws, so any change of it shows."""
+    with _cheaply() as kind:
+        yield kind
+
+
+@pytest.fixture(scope="session")
+def cheaply() -> Callable[[], Any]:
+    """Return the context in which nothing is sampled, for fixtures that outlive a test."""
+    return _cheaply
 
 
 @pytest.fixture

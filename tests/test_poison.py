@@ -164,5 +164,7 @@ def test_what_was_known_before_the_origin_changes_both(
     before = ask("2016-07-01", "TKM", question, model=model)
     after = ask("2016-07-01", "TKM", question, model=model, data_dir=draft.write(tmp_path))
     assert before.snapshot.hash != after.snapshot.hash
+    for found in (before, after):
+        assert found.payload["provenance"]["data_hash"] == found.snapshot.hash
     for one, other in zip(before.payload["forecasts"], after.payload["forecasts"], strict=True):
         assert one["p"] != other["p"]

@@ -57,23 +57,26 @@ def asked(part: Material, paths: int = 5, **changes: Any) -> Prediction:
     return predict(part.model, prior(part), part.design, target, seed=3)
 
 
-def test_one_calm_unit_is_the_plain_hazard(bundled: DataPackage) -> None:
+@pytest.mark.parametrize("name", ["neutrality_text_revision", "foreign_base"])
+def test_calm_units_have_the_plain_hazard(bundled: DataPackage, name: str) -> None:
     """Without processes, competing ends or paths: 1 - exp(-sum of exp(eta)), by hand."""
-    part = material(bundled, "neutrality_text_revision", processes=False)
+    part = material(bundled, name, processes=False)
     assert part.target is not None
-    target = replace(part.target.thinned(1), ends=(0.0, 0.0))
+    # an event twenty months ago: two recurrence classes are passed within the horizon
+    units = part.target.units.assign(had_before=1, gap=20.0)
+    target = replace(part.target.thinned(1), ends=(0.0, 0.0), units=units)
     found = predict(part.model, prior(part), part.design, target, seed=3)
-    e = effects(prior(part), part.model.constants(part.design), np)
     d = part.design
+    e = effects(prior(part), part.model.constants(d), np)
     level = e["alpha"] + e["state"][:, d.states.index("TKM")]
     level = level + e["region"][:, d.regions.index(target.region)]
-    unit = target.units.iloc[0]
     total = np.zeros(len(level))
     for t in range(HORIZON):
-        gap = unit["gap"] + t
-        klass = 0 if not unit["had_before"] else 1 + int(np.digitize(gap, (24, 60, 120)))
+        klass = 1 + int(np.digitize(20 + t, (24, 60, 120)))
         x = np.nan_to_num(target.paths[t, 0])
-        total += np.exp(level + e["gap"][:, klass] + e["beta"] @ x)
+        for slot in units["slot"]:
+            eta = level + e["gap"][:, klass] + e["slot"][:, d.slots.index(slot)] + e["beta"] @ x
+            total += np.exp(eta)
         np.testing.assert_allclose(found.p[:, t], -np.expm1(-total), rtol=1e-9)
 
 

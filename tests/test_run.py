@@ -29,10 +29,11 @@ def rows(found: RunResult, question: str) -> list[dict[str, Any]]:
     return [row for row in found.payload["forecasts"] if row["question"] == question]
 
 
-@pytest.fixture
-def founding(cheap: Any) -> RunResult:
+@pytest.fixture(scope="module")
+def founding(cheaply: Any) -> RunResult:
     """Every question of the founding forecast, with draws that cost nothing."""
-    return run(state="TKM", as_of=ORIGIN, cache=False)
+    with cheaply():
+        return run(state="TKM", as_of=ORIGIN, cache=False)
 
 
 def test_the_payload_follows_the_shipped_schema_and_is_complete(founding: RunResult) -> None:
