@@ -23,7 +23,7 @@ KINDS = ("default", "no_process", "strict", "prior")
 CODE = (
     "forecast.answers", "forecast.evidence", "forecast.models.chain", "forecast.models.design",
     "forecast.models.glm", "forecast.models.hazard", "forecast.models.process_table",
-    "forecast.predict",
+    "forecast.predict", "forecast.priors",
 )  # fmt: skip
 """Modules that decide an answer, given fits and targets."""
 DRAWS = 1000
@@ -85,9 +85,12 @@ def recall(
     if home is None or model != "hazard" or parts["default"].target is None:
         return answer(name, parts, fitted, **ask)
     keys = [fitted[f"{name} ({variant})"].key for variant in parts]
+    designs = [part.design.digest() for part in parts.values()]
     targets = [part.target.digest() for part in parts.values() if part.target]
     sizes_ = (DRAWS, PRIOR_DRAWS, PRIOR_PATHS, VARIANT_DRAWS)
-    key = cache.digest("answer", keys, targets, ask, sizes_, cache.code(*CODE), cache.versions())
+    key = cache.digest(
+        "answer", keys, designs, targets, ask, sizes_, cache.code(*CODE), cache.versions()
+    )
     stored = cache.load(home, key)
     fit = fitted[f"{name} (default)"]
     if stored is not None:
@@ -218,7 +221,9 @@ def _process_table(part: Material, target: Target, *, horizon: int, seed: int) -
     chain = part.design.has_signs
 
     def probability(chosen: list[Start]) -> Array:
-        return model.probability(hazard, sign, chosen, horizon=horizon, chain=chain)
+        return model.probability(
+            hazard, sign, chosen, horizon=horizon, chain=chain, expiry=target.expiry
+        )
 
     p = probability(list(starts.values()))
     marks = {s: probability([start]) for s, start in starts.items() if s}

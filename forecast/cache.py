@@ -15,7 +15,10 @@ import numpy as np
 
 from forecast.models.design import Array
 
-SOFTWARE = ("pymc", "jax", "blackjax", "numpy", "statsmodels")
+SOFTWARE = (
+    "arviz-stats", "blackjax", "jax", "jaxlib", "numpy", "pandas", "pymc", "pytensor", "scipy",
+    "statsmodels",
+)  # fmt: skip
 
 
 def home_dir(home: str | Path | None = None) -> Path:

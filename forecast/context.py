@@ -113,7 +113,8 @@ def gap(asked: Sequence[Question], origin: pd.Timestamp) -> dict[str, Any]:
     if months:
         text = (
             f"Outcomes are coded to {censor:%Y-%m-%d}. What happened in the {months} months "
-            "from then to the origin is not in the risk sets, and the base rates end there too."
+            "from then to the origin is not in the risk sets, and the base rates end there too; "
+            "a later event that is coded all the same counts only as the state's own past."
         )
     return {"feed_ends": plain(censor), "months_unobserved": months, "text": text}
 
@@ -130,12 +131,20 @@ def not_seen(
                 f"{question.id}: no month at risk was over at the origin (they begin in "
                 f"{question.window_start:%Y-%m}), so there is no forecast."
             )
-        elif main.target is None:
+            continue
+        if main.target is None:
             out.append(
                 f"{question.id}: {state} is not at risk at the origin (see the question's risk "
                 "set), so there is no forecast."
             )
-        elif question.process is None and not question.parent:
+            continue
+        held = sorted(set(question.slots) - set(main.target.units["slot"]))
+        if held and not question.parent:
+            out.append(
+                f"{question.id}: not at risk here: {', '.join(held)} (a base there already, a "
+                "member already, or not eligible), so they cannot bring the event about."
+            )
+        if question.process is None and not question.parent:
             out.append(f"{question.id}: no table of processes; stages and signs are not modelled.")
     for feature in next(iter(roots.values())).model.features if roots else ():
         main = next(iter(roots.values()))

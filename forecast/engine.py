@@ -13,13 +13,13 @@ from forecast.models.hazard import Hazard
 from forecast.sampling import Diagnostics, Fit, Sampler, Settings, gate
 
 ROOM = Capacity(
-    cells=2048, states=48, regions=10, slots=4, features=8, latents=80, groups=128, columns=32,
+    cells=2048, states=48, regions=10, slots=4, features=8, latents=160, groups=128, columns=32,
     events=64, signs=128,
 )  # fmt: skip
 """Usual room of the compiled program, enough for every question on the bundled data: a
 forecast does not depend on what else is asked. What needs more grows by the same steps."""
 
-CODE = ("forecast.models.hazard", "forecast.sampling")
+CODE = ("forecast.engine", "forecast.models.design", "forecast.models.hazard", "forecast.sampling")
 """Modules that decide the draws of given data."""
 
 Progress = Callable[[str], None]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.episodes import records
-from forecast.models.design import Array, Design, covariates
+from forecast.models.design import AIMS, Array, Design, covariates
 from forecast.models.hazard import Hazard, cells, columns, effects
 from forecast.predict import Target, logit, predict, thin
 from forecast.risk import RiskSet
@@ -69,6 +69,7 @@ def cases(
     *,
     p: Array,
     horizon: int,
+    mark: str = "",
     count: int = 6,
 ) -> list[dict[str, Any]]:
     """Past unit-months most like the target now, and what followed within the horizon.
@@ -86,7 +87,8 @@ def cases(
     """
     features = list(model.features)
     rows = risk.rows
-    closed = rows["month"] + pd.DateOffset(months=horizon) <= risk.as_of
+    over = min(risk.as_of, risk.censor + pd.Timedelta(days=1))
+    closed = rows["month"] + pd.DateOffset(months=horizon) <= over
     units = target.units.sort_values(["stage", "stage_age"], ascending=[False, True])
     unit = units.iloc[0]
     past = rows[closed & (rows["slot"] == unit["slot"]) & (rows["state"] != target.state)]
@@ -99,12 +101,12 @@ def cases(
     distance = rms + STAGE_WEIGHT * (past["stage"].to_numpy() != unit["stage"])
     near = past.assign(distance=distance).sort_values(["distance", "state", "month"])
     near = near.drop_duplicates("state").head(count)
-    influence = event_influence(model, raw, design, p)
-    return [_case(risk, row, horizon, influence) for row in records(near)]
+    influence = event_influence(model, raw, design, p, events=risk.events)
+    return [_case(risk, row, horizon, influence, mark) for row in records(near)]
 
 
 def event_influence(
-    model: Hazard, raw: Mapping[str, Array], design: Design, p: Array
+    model: Hazard, raw: Mapping[str, Array], design: Design, p: Array, *, events: pd.DataFrame
 ) -> dict[str, float]:
     """Change in the log-odds of a forecast if one past event were left out.
 
@@ -114,6 +116,8 @@ def event_influence(
         As for :func:`forecast.predict.predict`.
     p : (draws,) array
         The forecast, draw by draw as ``raw``.
+    events : DataFrame
+        ``RiskSet.events``, for the mark and the stated aim of each.
 
     Returns
     -------
@@ -127,19 +131,32 @@ def event_influence(
     """
     array_stats: Any = import_module("arviz_stats.base").array_stats
     e = effects(raw, model.constants(design), np)
+    marked = events.set_index("event_id")[["mark", "aim"]]
     level = cells(e, design.arrays(), np)
     column = columns(e, np)
     out = {}
     for i, event_id in enumerate(design.event_ids):
         eta = level[:, design.event_cell[i]] + column[:, design.event_column[i]]
-        log_weights, _ = array_stats.psislw(np.log(-np.expm1(-np.exp(eta))), axis=-1)
+        log_lik = np.log(-np.expm1(-np.exp(eta))) + _mark_log_lik(e, marked, event_id)
+        log_weights, _ = array_stats.psislw(log_lik, axis=-1)
         weights = np.exp(log_weights - np.max(log_weights))
         without = np.array(np.average(p, weights=weights))
         out[event_id] = float(logit(without) - logit(np.array(p.mean())))
     return out
 
 
-def _case(risk: RiskSet, row: Any, horizon: int, influence: Mapping[str, float]) -> dict[str, Any]:
+def _mark_log_lik(e: Mapping[str, Array], marked: pd.DataFrame, event_id: str) -> Array:
+    """Log-likelihood of the direction of a revision; 0 for events without a direction."""
+    mark, aim = marked.loc[event_id]
+    if mark not in ("weaken", "strengthen"):
+        return np.zeros(len(e["alpha"]))
+    odds = e["mark"][:, AIMS.index(aim)] * (1.0 if mark == "weaken" else -1.0)
+    return np.asarray(-np.logaddexp(0.0, -odds))
+
+
+def _case(
+    risk: RiskSet, row: Any, horizon: int, influence: Mapping[str, float], mark: str
+) -> dict[str, Any]:
     events = risk.events
     end = row.month + pd.DateOffset(months=horizon)
     hit = events[
@@ -147,6 +164,7 @@ def _case(risk: RiskSet, row: Any, horizon: int, influence: Mapping[str, float])
         & (events["slot"] == row.slot)
         & (events["month"] >= row.month)
         & (events["month"] < end)
+        & ((events["mark"] == mark) if mark else True)
     ]
     found = None if hit.empty else hit.iloc[0]
     return {

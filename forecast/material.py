@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast.models.chain import EXPIRY
 from forecast.models.design import SIGNS, Array, Design, design
 from forecast.models.hazard import Hazard
 from forecast.paths import simulate
@@ -114,7 +115,9 @@ def gather(
     units = risk.origin[risk.origin["state"] == state].reset_index(drop=True)
     target = None
     if len(units) and len(risk.rows):  # from no month at all nothing can be learnt
-        target = Target(state, str(units["region"].iloc[0]), units, on.futures, risk.ends)
+        region = str(units["region"].iloc[0])
+        expiry = question.process.expiry_months if question.process else EXPIRY
+        target = Target(state, region, units, on.futures, risk.ends, expiry)
     return Material(question, risk, on.panel, model, arrays, target)
 
 

@@ -17,8 +17,8 @@ from forecast.models.design import Array
 from indicators.panel import Panel
 
 YEARLY = 12
-SILENT_AFTER = 30
-"""Months after the end of a yearly source's last period before its age is simulated."""
+SILENT_AFTER = {1: 6, 12: 30}
+"""Months after a monthly and a yearly source's last period before its age is simulated."""
 MIN_VALUES = 8
 
 
@@ -75,7 +75,7 @@ def _one(
     rng: np.random.Generator,
 ) -> Array:
     values = series.to_numpy(float)[::-1][::step][::-1]
-    silent = int(max(age - SILENT_AFTER, 0) // step) if step > 1 else 0
+    silent = int(max(age - SILENT_AFTER[step], 0) // step)
     mean, phi, sigma = autoregression(values[: max(len(values) - silent, 1)])
     needed = -(-horizon // step) + silent
     path = np.empty((needed, paths))

@@ -243,6 +243,7 @@ def _cases(main: Material, found: Answer, horizon: int, mark: str) -> list[dict[
         main.target,
         p=_draws(found.default, mark)[:, horizon - 1],
         horizon=horizon,
+        mark=mark,
     )
     return [{k: plain(v) for k, v in case.items()} for case in listed]
 

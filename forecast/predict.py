@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.episodes import records
-from forecast.models.chain import Rates, Start, without_event
+from forecast.models.chain import EXPIRY, Rates, Start, without_event
 from forecast.models.design import Array, Design, gap_class
 from forecast.models.hazard import Hazard, effects
 
@@ -29,6 +29,8 @@ class Target:
         Simulated covariates; NaN where the state has no value.
     ends : tuple of float
         Competing ends of spells and the unit-months in which they happened.
+    expiry : int
+        Months without a public sign after which a process is over.
     """
 
     state: str
@@ -36,12 +38,14 @@ class Target:
     units: pd.DataFrame
     paths: Array
     ends: tuple[float, float]
+    expiry: int = EXPIRY
 
     def digest(self) -> str:
         """SHA-256 over everything in it."""
         h = hashlib.sha256(np.ascontiguousarray(self.paths).tobytes())
         units = self.units.to_csv(index=False)
-        h.update(repr((self.state, self.region, units, self.ends, self.paths.shape)).encode())
+        named = (self.state, self.region, units, self.ends, self.expiry, self.paths.shape)
+        h.update(repr(named).encode())
         return h.hexdigest()
 
     def without(self, feature: int) -> "Target":
@@ -118,6 +122,7 @@ def predict(
             factor=np.exp(e["stage"]),
             sign=_sign(e, design, target.state) if chain else np.zeros((draws, 5)),
             end=end,
+            expiry=target.expiry,
         )
         start = starting(unit) if chain else Start()
         quiet = without_event(rates, start)

@@ -225,6 +225,9 @@ def diagnose(raw: Mapping[str, Array], divergent: Array, energy: Array) -> Diagn
     array_stats: Any = import_module("arviz_stats.base").array_stats
     rhat, ess = 1.0, np.inf
     for value in raw.values():
+        if not np.isfinite(value).all():
+            rhat, ess = np.inf, 0.0
+            continue
         flat = value.reshape(*value.shape[:2], -1)
         kwargs: dict[str, Any] = {"chain_axis": 0, "draw_axis": 1}
         rhat = max(rhat, float(np.max(array_stats.rhat(flat, method="rank", **kwargs))))
@@ -248,7 +251,7 @@ def gate(diagnostics: Diagnostics, *, what: str, allow_poor_fit: bool = False) -
     if failures and not allow_poor_fit:
         raise FitError(
             f"{what}: the fit did not pass the gate: {'; '.join(failures)}. "
-            "Raise tune and draws, simplify the model, or keep it, flagged, with --allow-poor-fit."
+            "Simplify the question's data or keep it, flagged, with --allow-poor-fit."
         )
 
 

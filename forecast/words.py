@@ -17,6 +17,7 @@ __all__ = [
     "period_span",
     "plain_id",
     "plural",
+    "signed",
     "times",
 ]
 
@@ -38,7 +39,7 @@ LABELS = {
     "weaken": "weakened or abolished",
     "strengthen": "strengthened",
     "carry_over": "carried over unchanged",
-    "open": "open the door to a base",
+    "open": "whole text, no aim on neutrality stated",
     "narrow": "narrow",
     "none": "none",
     "live": "under way",
@@ -146,6 +147,20 @@ def number(value: float | None) -> str:
     size = abs(value)
     text = f"{value:,.0f}" if size >= 1000 else f"{value:.4g}" if size >= 1e-4 else f"{value:.1e}"
     return text.replace("-", "−")
+
+
+def signed(value: float | None) -> str:
+    """Return a change with its sign and two digits; what rounds to nothing is ``0.00``.
+
+    Parameters
+    ----------
+    value
+        Any finite number, or None for a missing one (a dash).
+    """
+    if value is None:
+        return "–"
+    text = f"{value:+.2f}"
+    return "0.00" if text in ("+0.00", "-0.00") else text.replace("-", "−")
 
 
 def day(text: str) -> str:

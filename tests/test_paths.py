@@ -124,7 +124,7 @@ def test_a_silent_source_reverts_to_its_mean() -> None:
     live[-1] = 8.0
     carried = np.concatenate([np.repeat(live, 12), np.full(120, live[-1])])
     mean, phi, sigma = autoregression(live)
-    silent = SILENT_AFTER + 120.0
+    silent = SILENT_AFTER[12] + 120.0
     fresh, old = (
         simulate(
             panel_of({"f": carried[: len(carried) - cut]}, {"f": age}),

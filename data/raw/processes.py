@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from pathlib import Path
 
 from common import Row, notes, ordered, read, urls
@@ -60,13 +61,17 @@ def bases(source: Path) -> list[Row]:
     own = notes("base_processes")
     rows = []
     for row in read(source / "chronology" / "base_processes.csv"):
+        kind, signed = first_stage(row)
         rows.append(
             {
                 **same(row, "process_id", "host"),
                 "user": user_code(row["user"]),
-                **same(row, "kind", "started"),
+                "kind": kind,
+                "started": row["started"],
                 "started_precision": row["precision"],
-                **same(row, *PUBLIC, "signed", "ended"),
+                **same(row, *PUBLIC),
+                "signed": signed,
+                "ended": row["ended"],
                 "ended_precision": row["outcome_precision"] if row["ended"] else "",
                 **same(row, "outcome", "outcome_date", "outcome_precision"),
                 **same(row, "opened_as_base", "peak_kind", "end_imputed", "linked_episode"),
@@ -77,6 +82,31 @@ def bases(source: Path) -> list[Row]:
             }
         )
     return ordered(rows, ["process_id"])
+
+
+def first_stage(row: Row) -> tuple[str, str]:
+    """Kind and date of signature, each as it could be read when the process became public.
+
+    The sheet calls some processes "agreement_signed" that were signed only later: their
+    first public stage was a negotiation. Where it gives no date, the signature is what
+    became public.
+    """
+    if row["kind"] != "agreement_signed":
+        return row["kind"], row["signed"]
+    public = interval_end(row["became_public"], row["became_public_precision"])
+    if row["signed"] > public:
+        return "negotiation", row["signed"]
+    return row["kind"], row["signed"] or public
+
+
+def interval_end(day: str, precision: str) -> str:
+    """Last day of the interval that a day of some precision stands for."""
+    if precision == "year":
+        return f"{day[:4]}-12-31"
+    if precision == "month":
+        year, month = int(day[:4]), int(day[5:7])
+        return f"{day[:8]}{monthrange(year, month)[1]:02d}"
+    return day
 
 
 def statements(source: Path) -> list[Row]:

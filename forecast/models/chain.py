@@ -2,7 +2,7 @@ r"""Process stage and outcome as one competing-risk chain.
 
 A unit is in stage *none*, *live* or *late* (a draft is public, an agreement signed). In
 a month it has the event with the hazard of its stage; otherwise a public sign may start,
-renew or advance a process; a process without a sign for ``EXPIRY`` months is over. The
+renew or advance a process; a process without a sign for ``expiry`` months is over. The
 event ends the process that led to it, so success is never fitted as an exit and a stage
 is never carried forward on its own. With :math:`Q_t` the monthly transition matrix over
 stage and age, rows summing to one minus the event hazard,
@@ -25,7 +25,7 @@ from forecast.models.design import Array
 
 TINY = 1e-280
 EXPIRY = 24
-"""Months without a public sign after which a process is over."""
+"""Months without a public sign after which a process is over, unless a question says so."""
 HAZARD_MAX = 6.0
 """Cumulative hazard of a month is cut here (p = 0.9975): keeps 60-month products finite."""
 
@@ -39,7 +39,7 @@ class Start:
     stage : int
         0 none, 1 live, 2 late.
     age : int
-        Full months since the last public sign; below ``EXPIRY``.
+        Full months since the last public sign.
     """
 
     stage: int = 0
@@ -60,12 +60,15 @@ class Rates:
         Monthly probability of each kind of public sign, see ``design.SIGNS``.
     end : (draws,) float
         Monthly probability that the unit leaves the risk set for another reason.
+    expiry : int
+        Months without a public sign after which a process is over.
     """
 
     base: Array
     factor: Array
     sign: Array
     end: Array
+    expiry: int = EXPIRY
 
 
 def without_event(rates: Rates, start: Start, *, weaken: Array | None = None) -> Array:
@@ -116,7 +119,7 @@ class _Walk:
             None if weaken is None else weaken[:, [i]] for i in ((0, 1) if apart else (1,))
         ]
         if start.stage:
-            age = min(start.age, EXPIRY - 1)
+            age = min(start.age, rates.expiry - 1)
             self.lineages[0][start.stage - 1].enter(np.ones(shape), -1 - age)
 
     def month(self, t: int) -> Array:
@@ -139,7 +142,7 @@ class _Walk:
                 fresh = [fresh[0] + started, fresh[1] + drafted]
             for cohorts, kept, entering in zip(stages, keep, fresh, strict=True):
                 cohorts.shrink(kept)
-                none = none + cohorts.expire(t)
+                none = none + cohorts.expire(t - r.expiry)
                 cohorts.enter(entering, t)
         self._leave(none)
         return 1.0 - self.failed
@@ -169,7 +172,7 @@ class _Cohorts:
 
     Cohort c entering at month tau is stored as mass / factor(tau); at month t it is that
     times factor(t). ``entered`` is the month in which its last sign fell; it is on the
-    first days of months entered + 1 .. entered + EXPIRY.
+    first days of the months entered + 1 .. entered + expiry.
     """
 
     def __init__(self, shape: tuple[int, ...]) -> None:
@@ -190,8 +193,8 @@ class _Cohorts:
         return self.sum * self.factor
 
     def expire(self, month: int) -> Array:
-        """Take out the cohort that the month after this one no longer sees."""
-        gone = self.scaled.pop(month - EXPIRY, None)
+        """Take out the cohort of a month, no longer seen in the coming one."""
+        gone = self.scaled.pop(month, None)
         if gone is None:
             return np.zeros_like(self.sum)
         self.sum = self.sum - gone

@@ -138,7 +138,10 @@ class Design:
     def digest(self) -> str:
         """SHA-256 over names, shapes, types and values."""
         h = hashlib.sha256()
-        labels = (self.question, self.states, self.regions, self.slots, self.features, self.latent)
+        labels = (
+            self.question, self.states, self.regions, self.slots, self.features, self.latent,
+            self.event_ids,
+        )  # fmt: skip
         h.update(repr(labels).encode())
         for name, value in self.arrays().items():
             h.update(f"{name}{value.dtype}{value.shape}".encode())
@@ -305,7 +308,10 @@ def _signs(rows: pd.DataFrame, states: tuple[str, ...]) -> dict[str, Array]:
     kinds = ((0, live), (0, late), (1, live), (1, late), (2, late))
     out: list[tuple[int, int, float, float]] = []
     for kind, (z, sign) in enumerate(kinds):
+        # A month's late sign hides a live one: such a month says nothing about live signs.
         here = (stage == z) & quiet
+        if sign is live:
+            here &= ~late
         months = np.bincount(state[here], minlength=len(states))
         count = np.bincount(state[here & sign], minlength=len(states))
         out += [(int(s), kind, months[s] - count[s], count[s]) for s in np.nonzero(months)[0]]

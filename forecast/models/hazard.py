@@ -132,7 +132,8 @@ class Hazard:
         out = {k: v[..., : real.get(k)] for k, v in padded.items() if k not in unused}
         del out["x_missing"]
         out["alpha"] = out["alpha"][..., None]
-        moving = {k: v[..., v.std(axis=(0, 1)) > 0] for k, v in out.items()}
+        # Written so that a column with a NaN stays, for the gate to see.
+        moving = {k: v[..., ~(v.std(axis=(0, 1)) == 0)] for k, v in out.items()}
         return {k: v for k, v in moving.items() if v.shape[-1]}
 
     def build(self, design: Design) -> "pm.Model":

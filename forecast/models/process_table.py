@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from forecast.models.chain import Rates, Start, without_event
+from forecast.models.chain import EXPIRY, Rates, Start, without_event
 from forecast.models.design import GAPS, SIGNS, STAGES, Array, Design
 from forecast.priors import Normal
 
@@ -59,7 +59,14 @@ class ProcessTable:
         return hazard, sign
 
     def probability(
-        self, hazard: Array, sign: Array, starts: list[Start], *, horizon: int, chain: bool
+        self,
+        hazard: Array,
+        sign: Array,
+        starts: list[Start],
+        *,
+        horizon: int,
+        chain: bool,
+        expiry: int = EXPIRY,
     ) -> Array:
         """P(at least one event over the units) by each month, shape (draws, horizon)."""
         quiet = np.ones((horizon, len(hazard), 1))
@@ -68,6 +75,7 @@ class ProcessTable:
             factor=hazard / hazard[:, :1],
             sign=-np.expm1(-sign) if chain else np.zeros_like(sign),
             end=np.zeros(len(hazard)),
+            expiry=expiry,
         )
         for start in starts:
             quiet = quiet * without_event(rates, start if chain else Start())
