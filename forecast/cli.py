@@ -1,8 +1,8 @@
 """The command line: ``tocsin run | report | indicators | doctor``.
 
 Nothing heavy is imported before a command needs it, so that ``tocsin --help`` answers at once.
-Results go to stdout, progress and remarks to stderr. Exit codes: 0 done, 2 usage, 3 bad data,
-4 diagnostics failed.
+Results go to stdout, progress and remarks to stderr. Exit codes: 0 done, 2 usage, 3 bad data or
+a file or folder that cannot be read or written, 4 diagnostics failed.
 """
 
 from __future__ import annotations
@@ -33,17 +33,38 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 EXIT_BAD_DATA = 3
+DISK_REMEDY = (
+    "Make room or get the rights there, or choose another place with --out, --report or --home "
+    "(--no-cache keeps nothing)."
+)
 _FILE: Any = click.Path(dir_okay=False, path_type=Path)
 
 
 @contextmanager
 def _plain_errors(ctx: click.Context) -> Iterator[None]:
-    """Show an error of ours as its message, and end with its exit code."""
+    """Show an error of ours, or of the disk, as its message, and end with its exit code."""
     try:
         yield
     except TocsinError as error:
         click.echo(f"tocsin: {error}", err=True)
         ctx.exit(error.exit_code)
+    except BrokenPipeError:  # the reader of stdout has gone: click's own business
+        raise
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"tocsin: {where}{error.strerror or error}. {DISK_REMEDY}", err=True)
+        ctx.exit(EXIT_BAD_DATA)
+
+
+@contextmanager
+def _at(path: Path | None) -> Iterator[None]:
+    """Name a path in an error of the disk that names none, as a full one does not."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and path is not None:
+            error.filename = str(path)
+        raise
 
 
 class _Group(click.Group):
@@ -67,33 +88,41 @@ def _progress(*, quiet: bool) -> Callable[[str], None] | None:
     return lambda line: click.echo(click.style(line, dim=True), err=True)
 
 
-def _run(options: RunOptions) -> RunResult:
-    """Run, or take from the cache, the forecasts that the options ask for."""
-    from forecast.run import run
+def _run(options: RunOptions, page: Path | None = None) -> RunResult:
+    """Run, or take from the cache, the forecasts that the options ask for.
 
+    Where a page shall be written, its folder is tried first: nothing is sampled for a full disk.
+    """
+    from forecast.cache import home_dir
+    from forecast.run import run, writable
+
+    if page is not None:
+        writable(page.parent)
     origin = f"{options.as_of[:8]}01"
     if origin != options.as_of and not options.quiet:
         click.echo(f"tocsin: forecasts start at the first of a month: as of {origin}", err=True)
-    return run(
-        state=options.state,
-        as_of=origin,
-        questions=options.questions,
-        horizons=options.horizons,
-        model=options.model,
-        seed=options.seed,
-        data_dir=options.data_dir,
-        home=options.home,
-        cache=not options.no_cache,
-        allow_poor_fit=options.allow_poor_fit,
-        progress=_progress(quiet=options.quiet),
-    )
+    with _at(home_dir(options.home)):
+        return run(
+            state=options.state,
+            as_of=origin,
+            questions=options.questions,
+            horizons=options.horizons,
+            model=options.model,
+            strict=options.strict_vintages,
+            seed=options.seed,
+            data_dir=options.data_dir,
+            home=options.home,
+            cache=not options.no_cache,
+            allow_poor_fit=options.allow_poor_fit,
+            progress=_progress(quiet=options.quiet),
+        )
 
 
 def _write_page(payload: dict[str, Any], path: Path, *, quiet: bool) -> None:
     from forecast.report import write
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write(payload, path)
+    with _at(path):
+        write(payload, path)
     if not quiet:
         click.echo(f"tocsin: report written to {path}", err=True)
 
@@ -106,13 +135,13 @@ def _write_page(payload: dict[str, Any], path: Path, *, quiet: bool) -> None:
 )
 def run_command(options: RunOptions, as_json: bool, page: Path | None) -> None:
     """Forecast: the probability of each question, beside its base rate."""
-    result = _run(options)
+    result = _run(options, page)
     if as_json:
         click.echo(result.to_json())
     else:
         from forecast.cli_format import show_run
 
-        show_run(result.payload, strict_first=options.strict_vintages)
+        show_run(result.payload)
     if page is not None:
         _write_page(result.payload, page, quiet=options.quiet)
 
@@ -123,7 +152,7 @@ def run_command(options: RunOptions, as_json: bool, page: Path | None) -> None:
 @click.option("--open", "show", is_flag=True, help="Open it in the browser.")
 def report_command(options: RunOptions, out: Path | None, show: bool) -> None:
     """Write the forecasts as one self-contained HTML page."""
-    payload = _run(options).payload
+    payload = _run(options, out or Path("page.html")).payload
     path = out or Path(f"tocsin-{payload['state']}-{payload['as_of']}.html")
     _write_page(payload, path, quiet=options.quiet)
     if show:
@@ -140,14 +169,8 @@ def indicators_group() -> None:
 @indicators_group.command("list")
 @click.option("--family", help="One family: border, gas, contacts, context.")
 @data_option
-@home_option
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
-def indicators_list(
-    family: str | None,
-    data_dir: Path | None,
-    home: Path | None,  # noqa: ARG001 (one set of options for both)
-    as_json: bool,
-) -> None:
+def indicators_list(family: str | None, data_dir: Path | None, as_json: bool) -> None:
     """List the indicators with their unit, frequency and coverage."""
     from forecast.cli_indicators import listing
 

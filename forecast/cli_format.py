@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from forecast.words import day, label, number, percent
+from forecast.words import day, label, number, percent, signed
 
 if TYPE_CHECKING:
     from forecast.doctor import Check
@@ -80,48 +80,42 @@ def _forecast_table() -> Table:
     return table
 
 
-def _cells(row: Row, *, strict_first: bool) -> list[RenderableType]:
-    head = row["strict"] if strict_first and row["strict"] else row
-    base, p = row["base_rate"], head["p"]
+def _cells(row: Row) -> list[RenderableType]:
+    base, p = row["base_rate"], row["p"]
     return [
         str(row["horizon"]),
         Text(_percent(p), style="bold"),
-        _interval(head),
+        _interval(row),
         _percent(base),
         _interval(row, "base_rate_lo90", "base_rate_hi90"),
         DASH if not base or p is None else f"{p / base:.2f}",
         DASH if row["prior_share"] is None else f"{row['prior_share']:.2f}",
         _point(row, "no_process"),
-        _percent(row["p"]) if strict_first else _point(row, "strict"),
+        _point(row, "strict"),
     ]
 
 
-def founding_table(forecasts: Sequence[Row], *, strict_first: bool = False) -> RenderableType:
+def founding_table(forecasts: Sequence[Row]) -> RenderableType:
     """Build the founding table: a line for each horizon under each question.
 
     Parameters
     ----------
     forecasts : sequence of mappings
         ``forecasts`` of the payload.
-    strict_first : bool, default False
-        Headline p from true vintages alone; the default one moves to the last column.
 
     Returns
     -------
     RenderableType
         p, its interval, the base rate with its interval, ratio, prior share, p without
-        processes, p under the other vintages; 80 columns wide.
+        processes, p from true vintages alone; 80 columns wide.
     """
     header = _forecast_table()
-    titles = [name for name, _ in COLUMNS]
-    if strict_first:
-        titles[-1] = "all\nvint."
-    header.add_row(*(Text(title, style="bold") for title in titles))
+    header.add_row(*(Text(title, style="bold") for title, _ in COLUMNS))
     parts: list[RenderableType] = [header]
     for question, rows in groupby(forecasts, key=lambda row: row["question"]):
         table = _forecast_table()
         for row in rows:
-            table.add_row(*_cells(row, strict_first=strict_first))
+            table.add_row(*_cells(row))
         parts += [Text(question, style="bold"), table]
     return Group(*parts)
 
@@ -154,7 +148,7 @@ def _driver(entry: Row) -> str:
     value = entry["value"] if isinstance(entry["value"], str) else number(entry["value"])
     unit = f" {entry['unit']}" if entry["unit"] and entry["unit"] != "1" else ""
     when = f" ({entry['period']}, public {entry['published']})" if entry["published"] else ""
-    push = "" if entry["log_odds"] is None else f"{entry['log_odds']:+.2f} log-odds  "
+    push = "" if entry["log_odds"] is None else f"{signed(entry['log_odds'])} log-odds  "
     return f"{push}{entry['label'] or entry['indicator']}: {value}{unit}{when}"
 
 
@@ -234,15 +228,13 @@ def _provenance(payload: Row) -> Text:
     return Text("\n".join(line for line in lines if line), style="dim")
 
 
-def run_view(payload: Row, *, strict_first: bool = False) -> RenderableType:
+def run_view(payload: Row) -> RenderableType:
     """Build what ``tocsin run`` shows: the answer first, then what stands behind it.
 
     Parameters
     ----------
     payload : mapping
         The JSON of a run.
-    strict_first : bool, default False
-        Headline p from true vintages alone.
 
     Returns
     -------
@@ -251,14 +243,15 @@ def run_view(payload: Row, *, strict_first: bool = False) -> RenderableType:
     """
     forecasts = payload["forecasts"]
     longest = {row["question"]: row for row in sorted(forecasts, key=lambda row: row["horizon"])}
-    vintages = "true vintages only" if strict_first else "all publication rules"
+    strict = payload.get("strict_vintages", False)
+    vintages = "true vintages only" if strict else "all publication rules"
     head = f"{payload['state_name']} as of {day(payload['as_of'])}"
     gap = payload["gap"] or {}
     return Group(
         Text(head, style="bold"),
         Text(f"from what was public by then ({vintages})", style="dim"),
         Text(),
-        founding_table(forecasts, strict_first=strict_first),
+        founding_table(forecasts),
         *(_details(row) for row in longest.values()),
         Text(),
         _lines("processes under way", [_process(entry) for entry in payload["processes"]]),
@@ -270,17 +263,15 @@ def run_view(payload: Row, *, strict_first: bool = False) -> RenderableType:
     )
 
 
-def show_run(payload: Row, *, strict_first: bool = False) -> None:
+def show_run(payload: Row) -> None:
     """Print a run for people, on stdout.
 
     Parameters
     ----------
     payload : mapping
         The JSON of a run.
-    strict_first : bool, default False
-        Headline p from true vintages alone.
     """
-    console().print(run_view(payload, strict_first=strict_first))
+    console().print(run_view(payload))
 
 
 def show_indicators(rows: Sequence[Row]) -> None:

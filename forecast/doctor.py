@@ -191,10 +191,11 @@ def _credentials() -> Check:
 
 
 def _home(home: Path | None) -> Check:
-    if home is None:
-        from platformdirs import user_data_path
-
-        home = user_data_path("tocsin", appauthor=False)
+    try:
+        from forecast.cache import home_dir
+    except ImportError as error:
+        return Check("cache", "fail", str(error), "install tocsin again, with its dependencies.")
+    home = home_dir(home)
     if not home.exists():
         return Check("cache", "ok", f"{home}: not made yet")
     if not os.access(home, os.W_OK):

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from html import escape
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -65,7 +67,7 @@ class Forecast:
     @property
     def table(self) -> pd.DataFrame:
         """One row a horizon: probability, base rate, ratio, prior share."""
-        return pd.DataFrame(self.entries)[list(TABLE)]
+        return tidy(self.entries)
 
     def __rich__(self) -> "Table":
         """Table for a terminal."""
@@ -73,20 +75,39 @@ class Forecast:
 
     def _repr_html_(self) -> str:
         """Table and picture for a notebook."""
-        return self._picture() + self.table.to_html(index=False, float_format="{:.4f}".format)
+        return html(self.entries)
 
-    def _picture(self) -> str:
-        from io import StringIO
 
-        from matplotlib.figure import Figure
+def tidy(entries: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """One row an entry; a number that nobody has is NaN."""
+    table = pd.DataFrame(list(entries), columns=list(TABLE))
+    return table.astype(dict.fromkeys((*ESTIMATE, "ratio", "prior_share"), float))
 
-        from forecast import plots
 
-        figure = Figure(figsize=(6, 3), layout="constrained")
-        plots.horizons(self.entries, self.question, ax=figure.subplots())
-        out = StringIO()
-        figure.savefig(out, format="svg", metadata={"Date": None})
-        return out.getvalue()[out.getvalue().index("<svg") :]
+def html(entries: Sequence[dict[str, Any]], reasons: Sequence[str] = ()) -> str:
+    """Title, picture and table of each question; the reasons where there is no forecast."""
+    parts = []
+    for question, group in groupby(entries, key=lambda entry: str(entry["question"])):
+        rows = list(group)
+        table = tidy(rows).to_html(index=False, float_format="{:.4f}".format, na_rep="")
+        parts += [f"<h4>{escape(rows[0]['title'])}</h4>", _picture(rows, question), table]
+    if not parts:
+        parts = ["<p>No forecast.</p>", *(f"<p>{escape(reason)}</p>" for reason in reasons)]
+    return "\n".join(parts)
+
+
+def _picture(rows: Sequence[dict[str, Any]], question: str) -> str:
+    from io import StringIO
+
+    from matplotlib.figure import Figure
+
+    from forecast import plots
+
+    figure = Figure(figsize=(6, 3), layout="constrained")
+    plots.horizons(rows, question, ax=figure.subplots())
+    out = StringIO()
+    figure.savefig(out, format="svg", metadata={"Date": None})
+    return out.getvalue()[out.getvalue().index("<svg") :]
 
 
 def rich_table(entries: Sequence[dict[str, Any]]) -> "Table":

@@ -29,7 +29,7 @@ from forecast.drawing import (
     years,
 )
 from forecast.overview import forecast_overview
-from forecast.words import label, percent, period_span
+from forecast.words import label, percent, period_span, signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -264,7 +264,7 @@ def drivers(entries: Sequence[Row], *, ax: Axes | None = None, palette: Palette 
             e["log_odds"],
             e["lo90"],
             e["hi90"],
-            f"{e['log_odds']:+.2f}".replace("-", "−"),
+            signed(e["log_odds"]),
         )
         for e in rows
     ]

@@ -1,10 +1,14 @@
 """One run: every question of one state at one origin, from snapshot to payload."""
 
 import json
+import os
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +17,25 @@ import pandas as pd
 from forecast import cache as store
 from forecast.answers import Answer, recall
 from forecast.engine import Fitted, Job, fit_all
-from forecast.forecasts import TABLE, Forecast, rich_table
+from forecast.forecasts import Forecast, html, rich_table, tidy
 from forecast.material import Material, gather, ground, month_start
 from forecast.payload import Context, entries, frame, part_mark
 from forecast.questions import Question, load_questions
 from forecast.risk import risk_set
-from indicators.errors import UnknownNameError
+from indicators.errors import TocsinError, UnknownNameError
 from indicators.tables import DataPackage, load
 from indicators.vintages import DateLike, Snapshot, as_date, snapshot
 
 HORIZONS = (6, 12, 24, 36)
 FAMILIES = ("neutrality", "base", "bloc")
 MODELS = ("hazard", "base_rate", "glm", "process_table")
+MAX_HORIZON = 600
+
+
+class AskError(TocsinError, ValueError):
+    """Something asked for that no run can give: a horizon, a list of questions, a date."""
+
+    exit_code = 2
 
 
 @dataclass(frozen=True)
@@ -48,8 +59,7 @@ class RunResult:
     @cached_property
     def table(self) -> pd.DataFrame:
         """One row a question and horizon."""
-        tables = [f.table for f in self.forecasts]
-        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=TABLE)
+        return tidy(self.payload["forecasts"])
 
     def to_json(self) -> str:
         """The payload as text: sorted keys, the same bytes for the same run."""
@@ -60,16 +70,17 @@ class RunResult:
         return rich_table(self.payload["forecasts"])
 
     def _repr_html_(self) -> str:
-        return "".join(f._repr_html_() for f in self.forecasts)
+        return html(self.payload["forecasts"], self.payload["not_seen"])
 
 
 def run(
     *,
     state: str,
     as_of: DateLike,
-    questions: Sequence[str] = ("all",),
+    questions: str | Sequence[str] = ("all",),
     horizons: Sequence[int] = HORIZONS,
     model: str = "hazard",
+    strict: bool = False,
     seed: int | None = None,
     data_dir: str | Path | None = None,
     home: str | Path | None = None,
@@ -84,13 +95,17 @@ def run(
     state : str
         ISO 3166 alpha-3 code.
     as_of : date
-        Origin; a day inside a month stands for its first day.
-    questions : sequence of str
+        Origin, not after today (``TOCSIN_TODAY`` moves the clock); a day inside a month
+        stands for its first day.
+    questions : str or sequence of str
         Question ids, or ``all``.
     horizons : sequence of int
-        Months.
+        Months, 1 to 600.
     model : str
         Whose probability is the headline: hazard, base_rate, glm or process_table.
+    strict : bool
+        Use dated editions and reports only, no rule for when a figure came out: every
+        number of the payload then rests on true vintages.
     seed : int, optional
         Derived from the origin (20160701) unless given; recorded in the payload.
     data_dir : path, optional
@@ -110,28 +125,35 @@ def run(
 
     Raises
     ------
+    AskError
+        For horizons, questions or a date that no run can have.
     UnknownNameError
         For a state, question or model that does not exist.
     DataError
         For a package that does not hold.
     FitError
         If the gate refuses a fit.
+    OSError
+        If the cache cannot be written; nothing has been sampled then.
     """
     say = progress or (lambda _: None)
     if model not in MODELS:
         raise UnknownNameError("model", model, MODELS)
+    names, horizons = _names(questions), _months(horizons)
+    origin = month_start(_until_today(as_of))
     say("reading the data package")
     package = load(data_dir)
-    origin = month_start(as_date(as_of))
     known = load_questions(package, as_of=origin)
-    asked = _asked(known, questions, horizons, origin)
+    asked = _asked(known, names, horizons, origin)
     _known_state(package, state)
     number = int(f"{origin:%Y%m%d}") if seed is None else seed
-    seen = snapshot(origin, package=package)
-    strict = snapshot(origin, package=package, strict=True)
+    dated = snapshot(origin, package=package, strict=True)
+    seen = dated if strict else snapshot(origin, package=package)
+    folder = store.home_dir(home) if cache else None
+    if folder is not None and model == "hazard":
+        writable(folder)
     say("building risk sets and panels")
-    material = _materials(asked, known, seen, strict, state, horizon=max(horizons), seed=number)
-    folder = _home(home) if cache else None
+    material = _materials(asked, known, seen, dated, state, horizon=max(horizons), seed=number)
     fitted: dict[str, Fitted] = {}
     if model == "hazard" and (jobs := _jobs(material)):
         fitted = fit_all(
@@ -140,8 +162,10 @@ def run(
     say("simulating futures")
     ask: dict[str, Any] = {"horizon": max(horizons), "seed": number, "model": model}
     answers = _answers(folder, material, fitted, ask)
+    if strict:  # the same question of the same snapshot: one answer, not two samples of it
+        answers = {k: replace(a, strict=a.strict and a.default) for k, a in answers.items()}
     states = package.table("states")
-    context = Context(state, origin, tuple(horizons), model, number, seen, strict, states)
+    context = Context(state, origin, horizons, model, number, seen, dated, states)
     return _result(context, asked, material, answers, fitted)
 
 
@@ -160,8 +184,64 @@ def _answers(
         return dict(zip(material, pool.map(one, material), strict=True))
 
 
-def _home(home: str | Path | None) -> Path:
-    return store.home_dir(home)
+def writable(folder: Path) -> None:
+    """Write and remove a file in a folder, or in the nearest above it that exists.
+
+    Raises
+    ------
+    OSError
+        Where that cannot be done, naming the path.
+    """
+    found = folder.expanduser().absolute()
+    while not found.exists():
+        found = found.parent
+    try:
+        with tempfile.TemporaryFile(dir=found) as handle:
+            handle.write(bytes(4096))
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(folder)) from error
+
+
+def _names(questions: str | Sequence[str]) -> tuple[str, ...]:
+    names = (questions,) if isinstance(questions, str) else tuple(questions)
+    if not names:
+        allowed = "question ids, or all"
+        raise AskError("no question is asked", place="questions", found="none", allowed=allowed)
+    return names
+
+
+def _months(horizons: Sequence[Any]) -> tuple[int, ...]:
+    """Horizons as plain numbers, each once; True and 6.0 are none."""
+    wrong = [
+        h
+        for h in horizons
+        if isinstance(h, bool) or not isinstance(h, Integral) or not 1 <= int(h) <= MAX_HORIZON
+    ]
+    if wrong or not len(horizons):
+        raise AskError(
+            "a horizon that no run can have",
+            place="horizons",
+            found=", ".join(map(repr, wrong)) or "none",
+            allowed=f"whole months from 1 to {MAX_HORIZON}",
+            remedy="such as (6, 12, 24, 36).",
+        )
+    return tuple(dict.fromkeys(int(h) for h in horizons))
+
+
+def _until_today(as_of: DateLike) -> pd.Timestamp:
+    """Day asked about, refused after today: nothing is known of later days."""
+    day = as_date(as_of)
+    text = os.environ.get("TOCSIN_TODAY", "").strip()
+    today = as_date(text) if text else pd.Timestamp(date.today())  # noqa: DTZ011 (a user's day)
+    if day > today:
+        raise AskError(
+            "the as-of date is in the future",
+            place="as_of",
+            found=f"{day:%Y-%m-%d}",
+            allowed=f"up to today, {today:%Y-%m-%d}",
+            remedy="nothing is known of later days (TOCSIN_TODAY moves the clock).",
+        )
+    return day
 
 
 def _asked(
@@ -253,4 +333,5 @@ def _result(
                 )
             )
     payload = frame(context, asked, material, rows, fitted)
+    payload["strict_vintages"] = context.seen.strict
     return RunResult(payload, tuple(forecasts), context.seen)

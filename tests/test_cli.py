@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from collections.abc import Callable
@@ -14,8 +15,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 import forecast
-from forecast import cli, doctor
+from forecast import cli
 from forecast.cli_indicators import period_name
+from forecast.run import writable
 from indicators.errors import DataError, Failure, FitError, UnknownNameError
 
 SCHEMAS = Path(forecast.__file__).parent / "schemas"
@@ -140,11 +142,12 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
         error = calls.get("raises")
         if error is not None:
             raise error
-        made = payload()
+        made = payload() | {"strict_vintages": options["strict"]}
         return SimpleNamespace(payload=made, to_json=lambda: json.dumps(made, sort_keys=True))
 
     fake = ModuleType("forecast.run")
     fake.run = run  # type: ignore[attr-defined]
+    fake.writable = writable  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "forecast.run", fake)
     monkeypatch.setenv("TOCSIN_TODAY", "2026-11-22")
     return calls
@@ -167,6 +170,7 @@ def test_defaults(asked: Asked, tocsin: Callable[..., Result]) -> None:
         "questions": ("all",),
         "horizons": (6, 12, 24, 36),
         "model": "hazard",
+        "strict": False,
         "seed": None,  # the run derives it from the origin
         "data_dir": None,
         "cache": True,
@@ -210,7 +214,7 @@ def test_table_holds_the_founding_columns(asked: Asked, tocsin: Callable[..., Re
     for text in (
         "Turkmenistan as of 1 July 2016",
         "China – (prior: no event informs it)",
-        "-0.21 log-odds  Deaths at home: 3 deaths (2016-05, public 2016-06-20)",
+        "−0.21 log-odds  Deaths at home: 3 deaths (2016-05, public 2016-06-20)",
         "Core *",
         "MDA, 1994-07, constitution adopted",
         "TKM-constitution-2014",
@@ -222,11 +226,61 @@ def test_table_holds_the_founding_columns(asked: Asked, tocsin: Callable[..., Re
         assert text in done.stdout
 
 
-def test_strict_vintages_lead_where_asked(asked: Asked, tocsin: Callable[..., Result]) -> None:
-    done = tocsin("run", "--as-of", "2016-07-01", "--strict-vintages")
-    assert "true vintages only" in done.stdout
-    line = next(text for text in done.stdout.splitlines() if " 36 " in text)
-    assert line.split()[1] == "12%"
+def test_strict_vintages_are_the_run_s_and_the_table_prints_its_payload(
+    asked: Asked, tocsin: Callable[..., Result]
+) -> None:
+    strict = tocsin("run", "--as-of", "2016-07-01", "--strict-vintages").stdout
+    assert asked["strict"] is True
+    assert "true vintages only" in strict
+    usual = tocsin("run", "--as-of", "2016-07-01").stdout
+    assert asked["strict"] is False
+    assert "all publication rules" in usual
+    assert strict.replace("true vintages only", "all publication rules") == usual
+
+
+def test_the_report_is_strict_where_asked(
+    asked: Asked, tocsin: Callable[..., Result], tmp_path: Path
+) -> None:
+    page = tmp_path / "page.html"
+    assert tocsin("report", "--strict-vintages", "--out", str(page)).exit_code == 0
+    assert asked["strict"] is True
+    assert "recorded publication dates alone" in page.read_text()
+
+
+@pytest.mark.parametrize("command", ["run --report", "report --out"])
+def test_a_page_that_cannot_be_written_is_told_before_the_run(
+    asked: Asked, tocsin: Callable[..., Result], tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    done = tocsin(*command.split(), str(tmp_path / "file" / "deeper" / "page.html"))
+    assert done.exit_code == 3
+    assert str(tmp_path / "file" / "deeper") in done.stderr
+    assert "choose another place with --out" in done.stderr
+    assert done.stdout == ""
+    assert asked == {}
+
+
+def test_a_full_disk_is_named_with_its_path(
+    asked: Asked, tocsin: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("forecast.report.page.os.fsync", full)
+    page = tmp_path / "page.html"
+    done = tocsin("report", "--out", str(page))
+    assert done.exit_code == 3
+    assert done.stderr.startswith(f"tocsin: {page}: No space left on device. Make room")
+    asked["raises"] = OSError(errno.ENOSPC, "No space left on device")
+    done = tocsin("run", "--home", str(tmp_path))
+    assert done.exit_code == 3
+    assert done.stderr.startswith(f"tocsin: {tmp_path}: No space left on device. Make room")
+
+
+def test_indicators_list_takes_no_option_that_it_does_not_use(
+    tocsin: Callable[..., Result],
+) -> None:
+    assert tocsin("indicators", "list", "--home", "/tmp").exit_code == 2
 
 
 @pytest.mark.parametrize(
@@ -318,35 +372,3 @@ def test_periods_are_written_shortly(start: str, end: str, name: str) -> None:
     import pandas as pd
 
     assert period_name(pd.Timestamp(start), pd.Timestamp(end)) == name
-
-
-def test_doctor_finds_a_hidden_module(tmp_path: Path) -> None:
-    (tmp_path / "forecast.py").write_text("")
-    found = doctor.examine(data_dir=None, home=tmp_path / "home", cwd=tmp_path)
-    clash = [check for check in found if check.name == "clash"]
-    assert [check.status for check in clash] == ["warn"]
-    assert "hides the module forecast" in clash[0].found
-
-
-def test_doctor_finds_another_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    owners = {"forecast": ["forecast", "tocsin"], "indicators": ["tocsin"]}
-    monkeypatch.setattr(doctor.metadata, "packages_distributions", lambda: owners)
-    found = doctor.examine(data_dir=None, home=tmp_path, cwd=tmp_path)
-    assert [check.status for check in found if check.name == "clash"] == ["fail"]
-
-
-def test_doctor_never_shows_a_secret(
-    tocsin: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ACLED_PASSWORD", "hunter2")
-    done = tocsin("doctor")
-    assert "ACLED_PASSWORD set" in done.stdout
-    assert "hunter2" not in done.output
-
-
-def test_doctor_refuses_a_broken_package(tocsin: Callable[..., Result], tmp_path: Path) -> None:
-    (tmp_path / "datapackage.json").write_text("{")
-    done = tocsin("doctor", "--data", str(tmp_path), "--json")
-    assert done.exit_code == 3
-    checks = {check["name"]: check["status"] for check in json.loads(done.stdout)["checks"]}
-    assert checks["data package"] == "fail"

@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 
-from forecast import report
+from forecast import report, sampling
 from forecast.report import page as page_module
+from forecast.report import view as view_module
 from forecast.report.view import answer, marks_are, view
-from indicators.errors import DataError
+from indicators.errors import DataError, FitError
 
 SAMPLE = Path(__file__).parent / "fixtures" / "forecast-sample.json"
 Payload = dict[str, Any]
@@ -249,6 +250,45 @@ def test_a_poor_fit_is_said_before_any_number(payload: Payload) -> None:
     text = _Reader(report.render(payload)).text
     assert "R-hat 1.2 (limit 1.01)" in text
     assert text.index("did not pass its diagnostics") < text.index("best estimate")
+
+
+def test_the_limits_of_the_gate_are_those_of_the_sampler(
+    payload: Payload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = (
+        f"R-hat reaches {sampling.RHAT_MAX:g}, an effective sample size falls below "
+        f"{sampling.ESS_MIN:g}, more than {100 * sampling.DIVERGENT_MAX:g}% of the draws diverge, "
+        f"or E-BFMI falls below {sampling.BFMI_MIN:g}."
+    )
+    assert said in _Reader(report.render(payload)).text
+    monkeypatch.setattr(view_module, "ESS_MIN", 901.0)
+    payload["provenance"]["ess_min"] = 900.5
+    assert "effective sample size 900.5 (limit 901)" in report.render(payload)
+
+
+def test_a_poor_fit_is_refused_with_options_that_exist() -> None:
+    poor = sampling.Diagnostics(1.2, 900.0, 0, 0.0, 1.0)
+    with pytest.raises(FitError, match="--allow-poor-fit") as caught:
+        sampling.gate(poor, what="a question")
+    assert "tune" not in str(caught.value)
+
+
+def test_what_rounds_to_nothing_has_no_sign(payload: Payload) -> None:
+    for row in payload["forecasts"]:
+        for driver in row["drivers"]:
+            driver.update(log_odds=-0.004, lo90=-0.2, hi90=0.004)
+    html = report.render(payload)
+    assert "−0.00" not in html
+    assert "-0.00" not in html
+    assert "−0.20" in html
+
+
+def test_a_strict_run_says_so_on_top(payload: Payload) -> None:
+    said = "by recorded publication dates alone"
+    assert said not in report.render(payload | {"strict_vintages": False})
+    assert said in report.render(payload | {"strict_vintages": True})
+    with pytest.raises(DataError):
+        report.render(payload | {"strict_vintages": "yes"})
 
 
 def test_marks_are_told_apart_by_arithmetic_unless_stated() -> None:

@@ -35,7 +35,7 @@ def _environment() -> Environment:
         num=words.number,
         label=words.label,
         plain=lambda text: "–" if not text else words.plain_id(text),
-        signed=lambda x: "–" if x is None else f"{x:+.2f}".replace("-", "−"),
+        signed=words.signed,
         plural=words.plural,
     )
     return made

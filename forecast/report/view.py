@@ -9,12 +9,19 @@ from forecast import plots
 from forecast.overview import overview_height
 from forecast.report.pictures import INK, inline
 from forecast.report.seen import ages, indicator_groups
-from forecast.words import label, one_in, percent, times
+from forecast.sampling import BFMI_MIN, DIVERGENT_MAX, ESS_MIN, RHAT_MAX
+from forecast.words import label, one_in, percent, signed, times
 
 __all__ = ["answer", "marks_are", "view"]
 
 Row = Mapping[str, Any]
 _NAMED = 8  # drivers drawn in a picture; the table lists all
+_GATE = {
+    "rhat": f"{RHAT_MAX:g}",
+    "ess": f"{ESS_MIN:g}",
+    "divergent": f"{100 * DIVERGENT_MAX:g}%",
+    "bfmi": f"{BFMI_MIN:g}",
+}
 _PARTS = {"neutrality_weakening": "neutrality_text_revision"}  # one process feeds both
 
 
@@ -43,6 +50,8 @@ def view(payload: Row) -> dict[str, Any]:
         "model": next((row["model"] for row in forecasts), ""),
         "gap": _gap(payload),
         "poor_fit": _poor_fit(payload["provenance"]),
+        "gate": _GATE,
+        "strict": payload.get("strict_vintages", False),
         "groups": indicator_groups(payload),
         "ages": ages(payload),
     }
@@ -195,7 +204,7 @@ def _drivers(entries: Sequence[Row], slug: str) -> Any:
     known = [entry for entry in entries if entry["log_odds"] is not None]
     if not known:
         return None
-    parts = "; ".join(f"{e['label'] or e['indicator']} {e['log_odds']:+.2f}" for e in known)
+    parts = "; ".join(f"{e['label'] or e['indicator']} {signed(e['log_odds'])}" for e in known)
     name = f"Drivers, change in log-odds: {parts}."
     return inline(_figure(plots.drivers(known, palette=INK)), name, f"{slug}-d")
 
@@ -234,9 +243,9 @@ def _poor_fit(provenance: Row) -> list[str]:
     """List the limits of the diagnostics gate that this fit breaks."""
     found: list[str] = []
     limits = (
-        ("rhat_max", "R-hat", 1.01, 1),
-        ("ess_min", "effective sample size", 400, -1),
-        ("bfmi_min", "E-BFMI", 0.3, -1),
+        ("rhat_max", "R-hat", RHAT_MAX, 1),
+        ("ess_min", "effective sample size", ESS_MIN, -1),
+        ("bfmi_min", "E-BFMI", BFMI_MIN, -1),
     )
     for key, name, limit, sign in limits:
         value = provenance[key]
