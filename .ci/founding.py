@@ -62,9 +62,10 @@ def _question(rows: list[Row]) -> str:
 def _cells(row: Row) -> tuple[str, ...]:
     from forecast.words import percent
 
+    error = row.get("monte_carlo_error")
     return (
         f"{row['horizon']} months",
-        f"**{percent(row['p'])}**",
+        f"**{percent(row['p'])}**" + (f" ± {percent(error)}" if error is not None else ""),
         f"{percent(row['lo90'])} to {percent(row['hi90'])}",
         percent(row["base_rate"]),
         f"{percent(row['base_rate_lo90'])} to {percent(row['base_rate_hi90'])}",

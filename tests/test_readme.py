@@ -116,6 +116,26 @@ def test_the_table_is_made_from_a_payload(founding: ModuleType, payload: dict[st
         founding.replaced("no markers", made)
 
 
+def test_the_error_of_sampling_stands_beside_p(
+    founding: ModuleType, payload: dict[str, Any], readme: str
+) -> None:
+    row = payload["forecasts"][0]
+    row = row | {"p": 0.031, "ratio": 2.46, "monte_carlo_error": 0.0012}
+    cells = founding._cells(row)
+    assert cells[1] == "**3.1%** ± 0.12%"
+    assert cells[founding.COLUMNS.index("ratio")] == "2.5"
+    assert founding._cells(row | {"monte_carlo_error": None})[1] == "**3.1%**"
+    assert "`monte_carlo_error`" in readme
+
+
+def test_only_tables_with_a_source_are_said_to_name_it(checkout: Path) -> None:
+    text = (checkout / "data" / "README.md").read_text()
+    tables = sorted((checkout / "data" / "tables").glob("*.csv"))
+    columns = {path.stem: path.read_text().split("\n", 1)[0].split(",") for path in tables}
+    for name in (name for name, found in columns.items() if "source" not in found):
+        assert f"`{name}`" in text.partition("have no source column")[0], name
+
+
 def test_the_picture_repeats_byte_for_byte(
     founding: ModuleType, payload: dict[str, Any], tmp_path: Path
 ) -> None:
