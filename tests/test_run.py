@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 import forecast
+from forecast import answers, engine, evidence, material
 from forecast.cli import main
 from forecast.forecasts import Forecast
 from forecast.run import RunResult, run
@@ -120,17 +122,17 @@ def test_seed_and_horizons_do_what_they_say(cheap: Any) -> None:
 
 # --- the same bits ---------------------------------------------------------------------------
 
-SMALL = """
-import sys
-from dataclasses import replace
-from functools import partial
-from forecast import engine, sampling
+ASK: dict[str, Any] = {
+    "state": "TKM", "as_of": ORIGIN, "questions": ("neutrality_weakening",), "horizons": (12, 36),
+    "allow_poor_fit": True, "cache": False,
+}  # fmt: skip
+AGAIN = """
+import importlib, pickle, sys
 from forecast.run import run
-engine.ROOM = replace(engine.ROOM, cells=512)
-engine.Settings = partial(sampling.Settings, chains=2, rounds=1, tune=40, draws=30)
-found = run(state="TKM", as_of="2016-07-01", questions=("neutrality_weakening",),
-            horizons=(12, 36), allow_poor_fit=True, cache=False)
-sys.stdout.write(found.to_json())
+patches, ask = pickle.loads(bytes.fromhex(sys.argv[1]))
+for module, values in patches.items():
+    vars(importlib.import_module(module)).update(values)
+sys.stdout.write(run(**ask).to_json())
 """
 
 
@@ -145,11 +147,18 @@ def elsewhere(home: Path, *command: str) -> str:
     return done.stdout
 
 
-def test_a_new_process_in_an_empty_home_gives_the_same_bits(tmp_path: Path) -> None:
-    """One question with a short sampler, compiled and run twice."""
-    one, two = (elsewhere(tmp_path / name, "-c", SMALL) for name in ("a", "bb"))
-    assert one == two
-    validate(json.loads(one))
+def test_a_new_process_in_an_empty_home_gives_the_same_bits(quick: None, tmp_path: Path) -> None:
+    """One question with a short sampler, compiled and run here and there."""
+    here = run(**ASK).to_json()
+    validate(json.loads(here))
+    patches = {
+        "forecast.engine": {name: vars(engine)[name] for name in ("ROOM", "Settings")},
+        "forecast.answers": {k: v for k, v in vars(answers).items() if k.endswith("DRAWS")},
+        "forecast.evidence": {"DRIVER_DRAWS": evidence.DRIVER_DRAWS},
+        "forecast.material": {"PATHS": material.PATHS},
+    }
+    sent = pickle.dumps((patches, ASK)).hex()
+    assert elsewhere(tmp_path / "empty", "-c", AGAIN, sent) == here
 
 
 @pytest.mark.slow
@@ -168,11 +177,8 @@ def test_the_founding_forecast_is_the_same_to_the_bit_in_a_new_process(tmp_path:
 
 
 def test_the_cache_changes_no_bit(quick: None, tmp_path: Path) -> None:
-    ask: dict[str, Any] = {
-        "state": "TKM", "as_of": ORIGIN, "questions": ("neutrality_text_revision",),
-        "horizons": (12,), "allow_poor_fit": True,
-    }  # fmt: skip
-    fresh = run(**ask, cache=False)
+    ask = {**ASK, "cache": True}
+    fresh = run(**ASK)
     assert list(tmp_path.iterdir()) == []
     kept = run(**ask, home=tmp_path)
     stored = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*") if p.is_file()}
