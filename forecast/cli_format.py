@@ -180,7 +180,7 @@ def _details(row: Row) -> RenderableType:
         Text(),
         head,
         asked,
-        *([Text(f"of which: {marks}")] if marks else []),
+        *([Text(f"by mark (more than one can happen): {marks}")] if marks else []),
         _lines("drivers", [_driver(entry) for entry in _by_size(row["drivers"])[:MOST_DRIVERS]]),
         _classes(row),
         _lines("nearest cases", [_case(entry) for entry in (row["cases"] or ())[:MOST_CASES]]),

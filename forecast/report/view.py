@@ -138,7 +138,7 @@ def _behind(row: Row) -> str:
         time = f" in {years:,.0f} years of exposure" if years is not None else ""
         parts.append(f"{count}{time} {'stands' if k < 2 else 'stand'} behind it")
     if row["prior_share"] is not None:
-        parts.append(f"{percent(row['prior_share'])} of it is prior")
+        parts.append(f"the data left {percent(row['prior_share'])} of the prior's uncertainty")
     text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}." if text else ""
 
