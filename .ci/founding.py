@@ -55,7 +55,10 @@ def _question(rows: list[Row]) -> str:
     lines.append("|" + "---:|" * len((*COLUMNS, *BESIDE)))
     lines += [f"| {' | '.join(_cells(row))} |" for row in rows]
     if last["marks_detail"]:
-        lines += ["", f"By mark, within {last['horizon']} months (more than one can happen): {_marks(last)}."]
+        lines += [
+            "",
+            f"By mark, within {last['horizon']} months (more than one can happen): {_marks(last)}.",
+        ]
     return "\n".join(lines)
 
 
