@@ -60,7 +60,6 @@ BROKEN = [
     ("state", "Turkmenistan"),
     ("origin", "2016-07-02"),
     ("as_of", "1 July 2016"),
-    ("forecasts", []),
     ("forecasts/0/p", 7.1),
     ("forecasts/0/p", "0.07"),
     ("forecasts/0/p", float("nan")),
