@@ -83,7 +83,8 @@ def test_the_answer_comes_first_in_plain_words(read: _Reader) -> None:
     wanted = (
         "By 1 July 2019: between 1.4% and 6.7%, best estimate 3.1% (about 1 in 32). "
         "The base rate is 8.5% (4.7% to 13%): the estimate is 0.36 of the base rate. "
-        "9 events in 318 years of exposure stand behind it; the data left 68% of the prior's uncertainty."
+        "9 events in 318 years of exposure stand behind it; "
+        "the data left 68% of the prior's uncertainty."
     )
     assert wanted in read.text
     assert read.text.index(wanted) < read.text.index("The same question, asked otherwise")
