@@ -99,8 +99,10 @@ def autoregression(values: Array) -> tuple[float, float, float]:
 
     Returns
     -------
-    mean, phi, sigma : float
+    mean : float
         x[t+1] = mean + phi * (x[t] - mean) + sigma * noise.
+    phi : float
+    sigma : float
     """
     changes = np.diff(values)
     scale = float(np.sqrt(np.mean(changes**2))) if len(changes) else 0.0
