@@ -101,7 +101,7 @@ def sampler():
     model = Hazard(features=("x0", "x1", "x2"))
     design = empty_design(np.random.default_rng(0))
     size = replace(design.capacity, events=ROOM_EVENTS)
-    settings = Settings(tune=700, target_accept=0.95)
+    settings = Settings(rounds=1, tune=700, target_accept=0.95)
     return Sampler(model, design.padded(size), settings)
 
 
