@@ -1,7 +1,7 @@
 """Shared fixtures.
 
 The tests run in a checkout and, copied out of it, against an installed wheel: whatever needs a file
-that only a checkout has asks for the ``checkout`` fixture, which skips elsewhere.
+that only a checkout has asks for the ``checkout`` fixture, and is not collected elsewhere.
 """
 
 from __future__ import annotations
@@ -30,13 +30,22 @@ settings.register_profile("tocsin", deadline=None, derandomize=True, print_blob=
 settings.load_profile("tocsin")
 
 
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out, beside an installed wheel, what only a checkout can be asked."""
+    if (ROOT / "Makefile").is_file() and (ROOT / "forecast").is_dir():
+        return
+    needy = [item for item in items if "checkout" in getattr(item, "fixturenames", ())]
+    config.hook.pytest_deselected(items=needy)
+    items[:] = [item for item in items if item not in needy]
+
+
 @pytest.fixture(scope="session")
 def checkout() -> Path:
-    """Root of the repository, or skip where the tests run beside an installed wheel."""
-    root = Path(__file__).resolve().parents[1]
-    if not (root / "Makefile").is_file() or not (root / "forecast").is_dir():
-        pytest.skip("needs a checkout")
-    return root
+    """Root of the repository."""
+    return ROOT
 
 
 @pytest.fixture(scope="session", autouse=True)

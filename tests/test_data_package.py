@@ -13,8 +13,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-pytest.importorskip("frictionless", reason="development dependency")
-
 RAW = os.environ.get("TOCSIN_SOURCE_DATA", "")
 FREE_TEXT = {"note": 200, "description": 160, "why": 130}
 
