@@ -6,43 +6,38 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from forecast.answers import Answer, recall
+from forecast.asking import (
+    HORIZONS,
+    SAMPLED,
+    asked_of,
+    known_names,
+    known_state,
+    months_of,
+    names_of,
+    until_today,
+)
 from forecast.engine import Fitted, Job, fit_all
 from forecast.forecasts import Forecast, html, rich_table, tidy
 from forecast.material import Material, gather, ground, month_start
 from forecast.mixture import mixed
 from forecast.models.hazard import Hazard
 from forecast.payload import Context, entries, frame, informed, part_mark
-from forecast.prior_table import PRIORS, prior_table, words_of
+from forecast.prior_table import prior_table, words_of
 from forecast.questions import Question, load_questions
 from forecast.reference import reference_classes
 from forecast.risk import risk_set
 from forecast.watched import brief, listed
 from forecast.words import DEFAULT_MODEL
-from indicators.errors import TocsinError, UnknownNameError
-from indicators.home import home_dir, today
+from indicators.home import home_dir
 from indicators.store.use import stored
-from indicators.tables import DataPackage, load
-from indicators.vintages import DateLike, Snapshot, as_date, snapshot
-
-HORIZONS = (6, 12, 24, 36)
-FAMILIES = ("neutrality", "base", "bloc")
-MODELS = ("hazard", "base_rate", "glm", "process_table", "pool")
-SAMPLED = ("hazard", "pool")
-"""Models that need the hazard model fitted."""
-MAX_HORIZON = 600
-
-
-class AskError(TocsinError, ValueError):
-    """Something asked for that no run can give: a horizon, a list of questions, a date."""
-
-    exit_code = 2
+from indicators.tables import load
+from indicators.vintages import DateLike, Snapshot, snapshot
 
 
 @dataclass(frozen=True)
@@ -156,13 +151,13 @@ def run(
         If the cache cannot be written; nothing has been sampled then.
     """
     say = progress or (lambda _: None)
-    _known_names(model, priors)
-    names, horizons = _names(questions), _months(horizons)
-    origin = month_start(_until_today(as_of))
+    known_names(model, priors)
+    names, horizons = names_of(questions), months_of(horizons)
+    origin = month_start(until_today(as_of))
     say("reading the data package")
     known = load_questions(package := load(data_dir), as_of=origin)
-    asked = _asked(known, names, horizons, origin)
-    _known_state(package, state)
+    asked = asked_of(known, names, horizons, origin)
+    known_state(package, state)
     number = int(f"{origin:%Y%m%d}") if seed is None else seed
     with stored(db, home=home, usual=data_dir is None) as store:
         dated = snapshot(origin, package=package, store=store, strict=True)
@@ -241,84 +236,6 @@ def writable(folder: Path) -> None:
             handle.write(bytes(4096))
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), str(folder)) from error
-
-
-def _known_names(model: str, priors: str) -> None:
-    if model not in MODELS:
-        raise UnknownNameError("model", model, MODELS)
-    if priors not in PRIORS:
-        raise UnknownNameError("kind of priors", priors, PRIORS)
-
-
-def _names(questions: str | Sequence[str]) -> tuple[str, ...]:
-    names = (questions,) if isinstance(questions, str) else tuple(questions)
-    if not names:
-        allowed = "question ids, or all"
-        raise AskError("no question is asked", place="questions", found="none", allowed=allowed)
-    return names
-
-
-def _months(horizons: Sequence[Any]) -> tuple[int, ...]:
-    """Horizons as plain numbers, each once; True and 6.0 are none."""
-    wrong = [
-        h
-        for h in horizons
-        if isinstance(h, bool) or not isinstance(h, Integral) or not 1 <= int(h) <= MAX_HORIZON
-    ]
-    if wrong or not len(horizons):
-        raise AskError(
-            "a horizon that no run can have",
-            place="horizons",
-            found=", ".join(map(repr, wrong)) or "none",
-            allowed=f"whole months from 1 to {MAX_HORIZON}",
-            remedy="such as (6, 12, 24, 36).",
-        )
-    return tuple(dict.fromkeys(int(h) for h in horizons))
-
-
-def _until_today(as_of: DateLike) -> pd.Timestamp:
-    """Day asked about, refused after today: nothing is known of later days."""
-    day = as_date(as_of)
-    now = today()
-    if day > now:
-        raise AskError(
-            "the as-of date is in the future",
-            place="as_of",
-            found=f"{day:%Y-%m-%d}",
-            allowed=f"up to today, {now:%Y-%m-%d}",
-            remedy="nothing is known of later days (TOCSIN_TODAY moves the clock).",
-        )
-    return day
-
-
-def _asked(
-    known: Mapping[str, Question],
-    names: Sequence[str],
-    horizons: Sequence[int],
-    origin: pd.Timestamp,
-) -> list[Question]:
-    ordered = sorted(known, key=lambda name: (_place(known[name].family), name))
-    chosen = ordered if "all" in names else list(dict.fromkeys(names))
-    for name in chosen:
-        if name not in known:
-            raise UnknownNameError("question", name, known)
-    asked = [known[name] for name in chosen]
-    for question in asked:
-        for horizon in horizons:
-            question.closes(origin, horizon)
-    return asked
-
-
-def _place(family: str) -> int:
-    """Families of the bundled questions in their order, then any others."""
-    return FAMILIES.index(family) if family in FAMILIES else len(FAMILIES)
-
-
-def _known_state(package: DataPackage, state: str) -> None:
-    states = package.table("states")
-    codes = states.loc[states["kind"] == "state", "state"]
-    if state not in set(codes):
-        raise UnknownNameError("state", state, sorted(codes))
 
 
 def _materials(

@@ -152,6 +152,7 @@ ORDER = (
     "forecast.watched",
     "forecast.context",
     "forecast.payload",
+    "forecast.asking",
     "forecast.run",
     "forecast.ledger.chain",
     "forecast.ledger.entries",

@@ -14,10 +14,11 @@ from click.testing import CliRunner, Result
 
 from forecast import cli_options
 from forecast import run as facade_run
+from forecast.asking import MAX_HORIZON, AskError
 from forecast.cli import main
 from forecast.forecasts import TABLE
 from forecast.models.hazard import Hazard
-from forecast.run import MAX_HORIZON, AskError, run, writable
+from forecast.run import run, writable
 from forecast.schema import schema, validate
 from indicators.errors import TocsinError
 

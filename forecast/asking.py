@@ -1,0 +1,123 @@
+"""What a run is asked for: names, horizons and a date that a run can have, or a refusal."""
+
+from collections.abc import Mapping, Sequence
+from numbers import Integral
+from typing import Any
+
+import pandas as pd
+
+from forecast.prior_table import PRIORS
+from forecast.questions import Question
+from indicators.errors import TocsinError, UnknownNameError
+from indicators.home import today
+from indicators.tables import DataPackage
+from indicators.vintages import DateLike, as_date
+
+__all__ = [
+    "HORIZONS",
+    "MAX_HORIZON",
+    "MODELS",
+    "SAMPLED",
+    "AskError",
+    "asked_of",
+    "known_names",
+    "known_state",
+    "months_of",
+    "names_of",
+    "until_today",
+]
+
+HORIZONS = (6, 12, 24, 36)
+FAMILIES = ("neutrality", "base", "bloc")
+MODELS = ("hazard", "base_rate", "glm", "process_table", "pool")
+SAMPLED = ("hazard", "pool")
+"""Models that need the hazard model fitted."""
+MAX_HORIZON = 600
+
+
+class AskError(TocsinError, ValueError):
+    """Something asked for that no run can give: a horizon, a list of questions, a date."""
+
+    exit_code = 2
+
+
+def known_names(model: str, priors: str) -> None:
+    """Refuse a model or a kind of priors that does not exist."""
+    if model not in MODELS:
+        raise UnknownNameError("model", model, MODELS)
+    if priors not in PRIORS:
+        raise UnknownNameError("kind of priors", priors, PRIORS)
+
+
+def names_of(questions: str | Sequence[str]) -> tuple[str, ...]:
+    """Question ids as asked, at least one."""
+    names = (questions,) if isinstance(questions, str) else tuple(questions)
+    if not names:
+        allowed = "question ids, or all"
+        raise AskError("no question is asked", place="questions", found="none", allowed=allowed)
+    return names
+
+
+def months_of(horizons: Sequence[Any]) -> tuple[int, ...]:
+    """Horizons as plain numbers, each once; True and 6.0 are none."""
+    wrong = [
+        h
+        for h in horizons
+        if isinstance(h, bool) or not isinstance(h, Integral) or not 1 <= int(h) <= MAX_HORIZON
+    ]
+    if wrong or not len(horizons):
+        raise AskError(
+            "a horizon that no run can have",
+            place="horizons",
+            found=", ".join(map(repr, wrong)) or "none",
+            allowed=f"whole months from 1 to {MAX_HORIZON}",
+            remedy="such as (6, 12, 24, 36).",
+        )
+    return tuple(dict.fromkeys(int(h) for h in horizons))
+
+
+def until_today(as_of: DateLike) -> pd.Timestamp:
+    """Day asked about, refused after today: nothing is known of later days."""
+    day = as_date(as_of)
+    now = today()
+    if day > now:
+        raise AskError(
+            "the as-of date is in the future",
+            place="as_of",
+            found=f"{day:%Y-%m-%d}",
+            allowed=f"up to today, {now:%Y-%m-%d}",
+            remedy="nothing is known of later days (TOCSIN_TODAY moves the clock).",
+        )
+    return day
+
+
+def asked_of(
+    known: Mapping[str, Question],
+    names: Sequence[str],
+    horizons: Sequence[int],
+    origin: pd.Timestamp,
+) -> list[Question]:
+    """Questions by family, each refused where a horizon reaches past what it allows."""
+    ordered = sorted(known, key=lambda name: (_place(known[name].family), name))
+    chosen = ordered if "all" in names else list(dict.fromkeys(names))
+    for name in chosen:
+        if name not in known:
+            raise UnknownNameError("question", name, known)
+    asked = [known[name] for name in chosen]
+    for question in asked:
+        for horizon in horizons:
+            question.closes(origin, horizon)
+    return asked
+
+
+def _place(family: str) -> int:
+    """Families of the bundled questions in their order, then any others."""
+    return FAMILIES.index(family) if family in FAMILIES else len(FAMILIES)
+
+
+def known_state(package: DataPackage, state: str) -> None:
+    """Refuse a code that no state of the package has."""
+    states = package.table("states")
+    codes = states.loc[states["kind"] == "state", "state"]
+    if state not in set(codes):
+        raise UnknownNameError("state", state, sorted(codes))
