@@ -1,6 +1,6 @@
 """What a forecast is made from: risk set, panel, design and target of one question."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from forecast.prior_table import configured
 from forecast.questions import Question
 from forecast.risk import RiskSet, risk_set
 from indicators.panel import Panel, panel
-from indicators.vintages import Snapshot
+from indicators.vintages import DateLike, Snapshot
 
 PATHS = 200
 PANEL_START = "1990-01-01"
@@ -63,8 +63,24 @@ class Ground:
     futures: Array
 
 
+def first_month(questions: Iterable[Question]) -> pd.Timestamp:
+    """First month of a panel: that of the oldest window, or `PANEL_START` where that is older.
+
+    Parameters
+    ----------
+    questions : iterable of Question
+    """
+    return min([pd.Timestamp(PANEL_START), *(month_start(q.window_start) for q in questions)])
+
+
 def ground(
-    snapshot: Snapshot, states: Sequence[str], state: str, *, horizon: int, seed: int
+    snapshot: Snapshot,
+    states: Sequence[str],
+    state: str,
+    *,
+    horizon: int,
+    seed: int,
+    start: DateLike = PANEL_START,
 ) -> Ground:
     """Build the panel of some states, and simulate the covariates of one.
 
@@ -76,8 +92,10 @@ def ground(
     state : str
         The state asked about.
     horizon, seed : int
+    start : date, optional
+        First month of the panel, see `first_month`.
     """
-    x = panel(snapshot, sorted({*states, state}), start=PANEL_START)
+    x = panel(snapshot, sorted({*states, state}), start=start)
     months = steps(snapshot)
     future = simulate(x, state, x.features, horizon=horizon, paths=PATHS, seed=seed, steps=months)
     return Ground(x, future)
@@ -124,7 +142,8 @@ def gather(
     """
     risk = risk_set(question, snapshot, processes=processes, bound=bound, exclude=exclude)
     if on is None:
-        on = ground(snapshot, sorted(set(risk.rows["state"])), state, horizon=horizon, seed=seed)
+        states, start = sorted(set(risk.rows["state"])), first_month([question])
+        on = ground(snapshot, states, state, horizon=horizon, seed=seed, start=start)
     model = configured(
         question,
         on.panel.features,

@@ -24,7 +24,7 @@ from forecast.asking import (
 )
 from forecast.engine import Fitted, Job, fit_all
 from forecast.forecasts import Forecast, html, rich_table, tidy
-from forecast.material import Material, gather, ground, month_start
+from forecast.material import Material, first_month, gather, ground, month_start
 from forecast.mixture import mixed
 from forecast.models.hazard import Hazard
 from forecast.payload import Context, entries, frame, informed, part_mark
@@ -254,7 +254,8 @@ def _materials(
     roots = {q.parent or q.id: known[q.parent or q.id] for q in asked}
     states = sorted({s for q in roots.values() for s in risk_set(q, seen).rows["state"]})
     ask: dict[str, Any] = {"horizon": horizon, "seed": seed}
-    by = {kind: ground(kind, states, state, **ask) for kind in (seen, strict)}
+    start = first_month(roots.values())
+    by = {kind: ground(kind, states, state, start=start, **ask) for kind in (seen, strict)}
     said = ask | {"priors": priors, "like": like}
     return {
         name: {

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from forecast.bounds import ALL, Bound
-from forecast.material import Material, reduced, steps
+from forecast.material import Material, first_month, reduced, steps
 from forecast.models.chain import EXPIRY
 from forecast.models.design import Array
 from forecast.models.waves import month_number
@@ -109,7 +109,7 @@ def stand(roots: Sequence[Question], seen: Snapshot, *, bound: Bound = ALL) -> t
         return ()
     # one panel for all questions: what it says of a state does not depend on the other states
     states = {s for q in known for part in ("rows", "origin") for s in _states(found[q.id], part)}
-    x = panel(seen, sorted(states))
+    x = panel(seen, sorted(states), start=first_month(known))
     return tuple(_one(q, found[q.id], x, bound) for q in known)
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
 from forecast.models.base_rate import BaseRate
 from forecast.questions import question
 from forecast.reference import reference_classes
+from forecast.run import run
+from forecast.standing import stand
 from indicators.errors import DataError
 from indicators.tables import DataPackage, load
 from indicators.vintages import snapshot
@@ -114,7 +118,13 @@ label = "both states"
 """
 
 
-def written(folder: Path, *, known: bool = True, text: str = QUESTION) -> DataPackage:
+def written(
+    folder: Path,
+    *,
+    known: bool = True,
+    text: str = QUESTION,
+    tables: Mapping[str, str] = MappingProxyType(TABLES),
+) -> DataPackage:
     """Write a package of two states with floods of its own, and read it back."""
     told = {
         "floods": {"visible": [["seen"]]},
@@ -123,7 +133,7 @@ def written(folder: Path, *, known: bool = True, text: str = QUESTION) -> DataPa
     if not known:
         del told["floods"]
     resources = []
-    for name, content in TABLES.items():
+    for name, content in tables.items():
         (folder / f"{name}.csv").write_text(content, encoding="utf-8")
         fields = [{"name": c, **kind(c)} for c in content.split("\n")[0].split(",")]
         schema = {"fields": fields, "missingValues": [""], "primaryKey": KEYS[name]}
@@ -183,3 +193,30 @@ def test_only_the_onset_counts(tmp_path: Path, old: str, new: str, column: str) 
     with pytest.raises(DataError) as caught:
         question("flood", package=written(tmp_path, text=text))
     assert column in [f.column for f in caught.value.failures]
+
+
+def test_a_record_from_before_1990_is_used_with_its_figures(tmp_path: Path) -> None:
+    """The panel begins with the question's own window, however old."""
+    tables = dict(TABLES)
+    for name, old, new in (
+        ("watch", "1990-01-01", "1970-01-01"),
+        ("indicators", "1990-01-01", "1970-01-01"),
+        ("observations", "1990", "1970"),
+        ("observations", "1991", "1971"),
+        ("floods", "1995", "1975"),
+    ):
+        tables[name] = tables[name].replace(old, new)
+    text = QUESTION.replace("window_start = 1990", "window_start = 1970")
+    package = written(tmp_path, text=text, tables=tables)
+    asked = question("flood", package=package)
+    seen = snapshot("1980-01-01", package=package)
+    (standing,) = stand([asked], seen)
+    assert str(standing.part.panel.values.index.get_level_values("month").min())[:7] == "1970-01"
+    found = standing.part.panel.values.xs("AAA")["rain"].dropna()
+    assert len(found) > 0
+    said = run(
+        state="AAA", as_of="1980-01-01", questions="flood", horizons=[12], model="base_rate",
+        data_dir=tmp_path, home=tmp_path / "home",
+    )  # fmt: skip
+    # one flood in twenty years of exposure, half an event of the prior
+    assert said.table["p"].item() == pytest.approx(1 - (20 / 21) ** 1.5, abs=1e-4)

@@ -72,7 +72,12 @@ def check(told):
 
 rng, told, moments = random.Random(seed), set(), {}
 Ledger.open(where, home=home).close()
+since = time.perf_counter()
+with Ledger.open(where, home=home) as ledger:
+    ledger.issue([forecast(0, model, "") for model in MODELS])
+step_takes = time.perf_counter() - since
 begin = 0
+told.add((0, "issue"))
 for kill in range(times):
     reading, writing = os.pipe()
     child = os.fork()
@@ -83,10 +88,12 @@ for kill in range(times):
     os.close(writing)
     with os.fdopen(reading) as lines:
         assert json.loads(lines.readline()) == ["ready"]
-        time.sleep(rng.uniform(0.0, 0.25))
+        # counted in steps, then a part of a step, so that a slow machine kills as far in
+        heard = [lines.readline() for _ in range(rng.randrange(4))]
+        time.sleep(rng.uniform(0.0, 1.5) * step_takes)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        said = [tuple(json.loads(line)) for line in lines if line.endswith("\\n")]
+        said = [tuple(json.loads(line)) for line in [*heard, *lines] if line.endswith("\\n")]
     told |= set(said)
     at = said[-1][1] if said else "nothing"
     moments[at] = moments.get(at, 0) + 1
