@@ -43,7 +43,9 @@ class EventSpec:
     public, public_precision : str
         Columns that say when the event became public, '' where it was public at once.
     instrument : str
-        Column within which events at most `merge_days` apart count once.
+        Column within which events at most `merge_days` apart count once. Where it holds the id
+        of a spell at risk, the event belongs to that spell; otherwise, or where it is '', to the
+        one in force when the event's month began (`forecast.episodes.of_spells`).
     merge_days : int
         See `instrument`.
     campaign : str

@@ -20,6 +20,7 @@ __all__ = [
     "events_of",
     "floor_month",
     "month_start",
+    "of_spells",
     "presences",
     "records",
     "verified",
@@ -39,6 +40,7 @@ EVENT_COLUMNS = (
     "reason",
 )
 Months = npt.NDArray[np.int64]
+_OPEN = pd.Timestamp("2262-01-01")
 
 
 def floor_month(dates: Any) -> Months:
@@ -128,6 +130,45 @@ def presences(
     return out.sort_values(["state", "slot", "start", "id"], ignore_index=True)
 
 
+def of_spells(
+    question: Question, events: pd.DataFrame, spells: pd.DataFrame, *, known: Collection[str]
+) -> pd.Series[bool]:
+    """Mark the events that belong to spells of a status.
+
+    An event whose instrument is the id of a spell belongs to that one. Any other belongs to a
+    spell of its state and slot that was in force on the first day of the event's month, as a
+    month is at risk.
+
+    Parameters
+    ----------
+    question : Question
+        One whose units are at risk while a spell is in force.
+    events : DataFrame
+        As `events_of` returns them.
+    spells : DataFrame
+        Some of what `presences` returned.
+    known : collection of str
+        Ids of all rows of the table of spells.
+    """
+    ids = set(spells["id"])
+    start, stop = ceil_month(spells["start"]), floor_month(spells["stop"].fillna(_OPEN))
+    out = []
+    for row, named in zip(records(events), _named(question, events, known), strict=True):
+        month = int(floor_month(row.date)[0])
+        own = (spells["state"] == row.state) & (spells["slot"] == row.slot)
+        there = bool((own & (start <= month) & (month <= stop)).any())
+        out.append(row.instrument in ids if named else there)
+    return pd.Series(out, index=events.index, dtype=bool)
+
+
+def _named(
+    question: Question, events: pd.DataFrame, known: Collection[str]
+) -> npt.NDArray[np.bool_]:
+    """Events whose instrument is a row of the table of spells."""
+    named = events["instrument"].isin(list(known)).to_numpy(bool)
+    return np.asarray(named & (question.event.instrument != ""))
+
+
 def events_of(
     question: Question,
     snapshot: Snapshot,
@@ -178,9 +219,13 @@ def events_of(
     out = out[out["slot"].isin(question.slots) & out["date"].notna()]
     out = out.sort_values(["date", "state", "slot", "event_id"], ignore_index=True)
     out["reason"] = _repeats(out, spec)
-    if not question.risk.while_in_force and not sites:
-        there = _already_there(question, out, presences(question, snapshot, exclude=exclude))
-        out["reason"] = out["reason"].where(out["reason"] != "", there)
+    if not sites:
+        spells = presences(question, snapshot, exclude=exclude)
+        if question.risk.while_in_force:
+            why = _of_no_spell(question, snapshot, out, spells)
+        else:
+            why = _already_there(question, out, spells)
+        out["reason"] = out["reason"].where(out["reason"] != "", why)
     return out
 
 
@@ -238,6 +283,16 @@ def _repeats(events: pd.DataFrame, spec: EventSpec) -> list[str]:
     return out
 
 
+def _of_no_spell(
+    question: Question, snapshot: Snapshot, events: pd.DataFrame, spells: pd.DataFrame
+) -> pd.Series[Any]:
+    """For each event, whether its instrument is a spell that puts nobody at risk."""
+    known = snapshot.table(question.risk.table)[question.risk.id]
+    lost = _named(question, events, known) & ~events["instrument"].isin(spells["id"])
+    reason = pd.Series("", index=events.index, dtype=object)
+    return reason.where(~lost, "its instrument puts nobody at risk: " + events["instrument"])
+
+
 def _already_there(
     question: Question, events: pd.DataFrame, spells: pd.DataFrame
 ) -> pd.Series[Any]:
@@ -246,7 +301,7 @@ def _already_there(
     if events.empty or spells.empty:
         return reason
     start = floor_month(spells["start"])
-    stop = floor_month(spells["stop"].fillna(pd.Timestamp("2262-01-01")))
+    stop = floor_month(spells["stop"].fillna(_OPEN))
     for i, row in enumerate(records(events)):
         if row.slot in question.risk.free:
             continue

@@ -8,14 +8,14 @@ import pandas as pd
 
 from forecast.criteria import Criteria
 from forecast.definitions import Question, ReferenceClass
-from forecast.episodes import events_of, records
+from forecast.episodes import events_of, of_spells, presences, records
 from indicators.vintages import Snapshot
 
 __all__ = ["DAYS_A_YEAR", "Interval", "reference_classes", "union_days"]
 
 DAYS_A_YEAR = 365.25
 Interval = tuple[pd.Timestamp, pd.Timestamp]
-_OPEN = pd.Timestamp("2262-01-01")
+_BEFORE, _OPEN = pd.Timestamp("1700-01-01"), pd.Timestamp("2262-01-01")
 _DAY = pd.Timedelta(days=1)
 
 
@@ -104,8 +104,11 @@ def _events(
     found = events_of(question, snapshot, where=item.events, sites=item.sites)
     found = found[(found["reason"] == "") & found["slot"].isin(slots)]
     if question.risk.while_in_force:
-        spells = _spells(question, snapshot, item.where)
-        found = found[found["instrument"].isin(spells[question.risk.id])]
+        ids = _spells(question, snapshot, item.where)[question.risk.id]
+        spells = presences(question, snapshot)
+        spells = spells[spells["id"].isin(ids)]
+        known = snapshot.table(question.risk.table)[question.risk.id]
+        found = found[of_spells(question, found, spells, known=known)]
     return found
 
 
@@ -133,13 +136,35 @@ def _exposed(
     for row in records(frame):
         spans.setdefault(str(row.s), {}).setdefault(str(row.k), []).append((row.a, row.z))
     if risk.while_in_force:
-        out = {s: [span for part in parts.values() for span in part] for s, parts in spans.items()}
+        out = _inside(question, spans, slots)
     else:
         out = _outside(question, spans, slots, states=item.states)
     skip = state if item.drop_focal else None
     return {
         s: v for s, v in sorted(out.items()) if s != skip and (not item.states or s in item.states)
     }
+
+
+def _inside(
+    question: Question, spans: Mapping[str, Mapping[str, list[Interval]]], slots: Sequence[str]
+) -> dict[str, list[Interval]]:
+    """Return each state's time in spells of the slots for which it is eligible."""
+    primary = question.risk.sets["primary"]
+    out: dict[str, list[Interval]] = {}
+    for state, parts in spans.items():
+        for slot, intervals in parts.items():
+            if slot not in slots or (primary.eligible and state not in primary.states(slot)):
+                continue
+            born = _born(question, state, slot)
+            out.setdefault(state, []).extend((max(a, born), z) for a, z in intervals)
+    return out
+
+
+def _born(question: Question, state: str, slot: str) -> pd.Timestamp:
+    """First day on which both a state and a slot existed."""
+    since = question.risk.since
+    known = [since[name] for name in (state, slot) if name in since]
+    return max(known, default=_BEFORE)
 
 
 def _outside(
@@ -157,8 +182,7 @@ def _outside(
         for state in primary.states(slot):
             if states and state not in states:
                 continue
-            known = [risk.since[name] for name in (state, slot) if name in risk.since]
-            born = max(known, default=pd.Timestamp("1900-01-01"))
+            born = _born(question, state, slot)
             there = [] if slot in risk.free else spans.get(state, {}).get(slot, [])
             out.setdefault(state, []).extend(_gaps(born, there))
     return out

@@ -12,6 +12,7 @@ import pytest
 from forecast.models.base_rate import BaseRate
 from forecast.questions import question
 from forecast.reference import reference_classes
+from forecast.risk import risk_set
 from forecast.run import run
 from forecast.standing import stand
 from indicators.errors import DataError
@@ -220,3 +221,64 @@ def test_a_record_from_before_1990_is_used_with_its_figures(tmp_path: Path) -> N
     )  # fmt: skip
     # one flood in twenty years of exposure, half an event of the prior
     assert said.table["p"].item() == pytest.approx(1 - (20 / 21) ** 1.5, abs=1e-4)
+
+
+NO_INSTRUMENT = QUESTION.replace('instrument = "spell"\n', "")
+
+
+def both_count(folder: Path, text: str, *, tables: dict[str, str] | None = None) -> set[str]:
+    """Events of the base rate, which must be those of the risk set."""
+    package = written(folder, text=text, tables={**TABLES, **(tables or {})})
+    asked, seen = question("flood", package=package), snapshot("2009-12-31", package=package)
+    row = reference_classes(asked, seen, state="AAA").set_index("class_id").loc["all"]
+    risk = risk_set(asked, seen)
+    assert set(row["counted"]) == set(risk.events["event_id"])
+    # months at risk against days in force: no more than a month at either end of a spell apart
+    assert row["exposure_years"] == pytest.approx(len(risk.rows) / 12, abs=0.35)
+    return set(row["counted"])
+
+
+@pytest.mark.parametrize("text", [QUESTION, NO_INSTRUMENT])
+def test_events_without_an_instrument_are_those_of_the_spell_in_force(
+    tmp_path: Path, text: str
+) -> None:
+    assert (text == QUESTION) == ("instrument" in text)
+    assert both_count(tmp_path, text) == {"F1", "F2"}
+
+
+def test_an_event_outside_the_spells_counts_nowhere(tmp_path: Path) -> None:
+    ended = TABLES["watch"].replace("W2,BBB,1990-01-01,", "W2,BBB,1990-01-01,2001-05-20")
+    later = TABLES["watch"].replace("W2,BBB,1990-01-01,", "W2,BBB,2002-07-15,")
+    month = TABLES["watch"].replace("W2,BBB,1990-01-01,", "W2,BBB,1990-01-01,2002-07-01")
+    for i, (watch, counted) in enumerate([(ended, {"F1"}), (later, {"F1"}), (month, {"F1", "F2"})]):
+        folder = tmp_path / str(i)
+        folder.mkdir()
+        assert both_count(folder, NO_INSTRUMENT, tables={"watch": watch}) == counted
+
+
+def test_an_instrument_that_is_no_spell_leaves_the_date_to_decide(tmp_path: Path) -> None:
+    floods = TABLES["floods"].replace("W1", "dam").replace("W2", "dyke")
+    assert both_count(tmp_path, QUESTION, tables={"floods": floods}) == {"F1", "F2"}
+
+
+def test_an_event_of_a_spell_that_puts_nobody_at_risk_counts_nowhere(tmp_path: Path) -> None:
+    # both spells of BBB are in force when F2 comes, and F2 is an event of the other one
+    watch = TABLES["watch"] + "W3,BBB,1990-01-01,\n"
+    floods = TABLES["floods"].replace("W2", "W3")
+    text = QUESTION.replace(
+        'end = "ended"\n', 'end = "ended"\nwhere = [{ column = "spell", not_in = ["W3"] }]\n'
+    )
+    assert text != QUESTION
+    assert both_count(tmp_path, text, tables={"watch": watch, "floods": floods}) == {"F1"}
+
+
+def test_a_state_that_is_not_eligible_is_in_neither(tmp_path: Path) -> None:
+    text = NO_INSTRUMENT.replace('states = ["AAA", "BBB"]', 'states = ["AAA"]')
+    assert both_count(tmp_path, text) == {"F1"}
+
+
+def test_a_state_is_at_risk_from_the_day_it_exists(tmp_path: Path) -> None:
+    text = NO_INSTRUMENT.replace(
+        "[risk.sets.primary]", "[risk.since]\nBBB = 2000-01-01\n\n[risk.sets.primary]"
+    )
+    assert both_count(tmp_path, text) == {"F1", "F2"}
