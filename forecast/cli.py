@@ -120,6 +120,7 @@ def _run(options: RunOptions, page: Path | None = None) -> RunResult:
             model=options.model,
             strict=options.strict_vintages,
             priors=options.priors,
+            backtest=options.backtest,
             seed=options.seed,
             data_dir=options.data_dir,
             home=options.home,

@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from forecast.words import day, label, number, percent, signed
+from forecast.words import day, label, number, percent, record_line, signed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -217,6 +217,16 @@ def _stale(forecasts: Sequence[Row]) -> list[str]:
     ]
 
 
+def _record(skill: Row | None) -> list[RenderableType]:
+    """Build the record of the model in a backtest, where one was given."""
+    if skill is None:
+        return []
+    head = f"record of {label(skill['model'])}, windows closed and judged by the origin"
+    lines = [f"{row['question']}: {record_line(row)}" for row in skill["rows"]]
+    lines += [f"{name}: no window had closed" for name in skill["unjudged"]]
+    return [_lines(head, lines)]
+
+
 def _provenance(payload: Row) -> Text:
     made = payload["provenance"]
     checks = [
@@ -267,6 +277,7 @@ def run_view(payload: Row) -> RenderableType:
         _lines("stale or ended sources", _stale(forecasts)),
         *([Text(f"gap: {gap['text']}", style="bold")] if gap.get("text") else []),
         *([_lines("not seen", payload["not_seen"])] if payload["not_seen"] else []),
+        *_record(payload.get("skill")),
         Text(),
         _provenance(payload),
     )

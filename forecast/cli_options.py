@@ -54,6 +54,10 @@ class RunOptions:
         Months ahead.
     model : str
         The headline model.
+    priors : str
+        neutral or informed.
+    backtest : Path or None
+        Folder of a backtest whose record is shown.
     seed : int or None
         Seed of every random draw; None derives it from the origin.
     data_dir, home : Path or None
@@ -70,6 +74,7 @@ class RunOptions:
     horizons: tuple[int, ...]
     model: str
     priors: str
+    backtest: Path | None
     seed: int | None
     data_dir: Path | None
     home: Path | None
@@ -287,6 +292,12 @@ _PRIORS = click.option(
     show_default=True,
     help="Informed: indicators are expected to act as the catalog says.",
 )
+_BACKTEST = click.option(
+    "--backtest",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Show the model's record in this backtest, as far as it could be judged at the origin.",
+)
 _STATE = click.option(
     "--state",
     callback=_state,
@@ -336,6 +347,7 @@ run_options = _gathered(
         _HORIZON,
         _MODEL,
         _PRIORS,
+        _BACKTEST,
         click.option(
             "--seed",
             type=click.IntRange(0, 2**32 - 1),

@@ -32,6 +32,7 @@ from forecast.prior_table import prior_table, words_of
 from forecast.questions import Question, load_questions
 from forecast.reference import reference_classes
 from forecast.risk import risk_set
+from forecast.track import track_record
 from forecast.watched import brief, listed
 from forecast.words import DEFAULT_MODEL
 from indicators.home import home_dir
@@ -85,6 +86,7 @@ def run(
     strict: bool = False,
     priors: str = "neutral",
     like: Hazard | None = None,
+    backtest: str | Path | None = None,
     seed: int | None = None,
     data_dir: str | Path | None = None,
     home: str | Path | None = None,
@@ -117,6 +119,9 @@ def run(
     like : Hazard, optional
         Structure of the hazard model: family of shrinkage, waves, late reports, scales. The
         priors that a question states stay its own.
+    backtest : path, optional
+        Folder of a backtest (``tocsin backtest --out``): the model's record on windows that
+        had closed by the origin is put beside the forecast, see `forecast.track`.
     seed : int, optional
         Derived from the origin (20160701) unless given; recorded in the payload.
     data_dir : path, optional
@@ -181,6 +186,11 @@ def run(
     say("looking at signals")
     told = listed(seen, known, state, seed=int(f"{origin:%Y%m%d}"), home=folder)
     extra = brief(told) | {"priors_are": priors, "priors": _priors(material, fitted, seen)}
+    if backtest is not None:
+        say("scoring the backtest")
+        ids = [question.id for question in asked]
+        which: dict[str, Any] = {"questions": ids, "horizons": horizons, "model": model}
+        extra["skill"] = track_record(backtest, package, origin=origin, seed=number, **which)
     return _result(context, asked, material, answers, fitted, extra)
 
 

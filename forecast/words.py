@@ -5,7 +5,9 @@ from __future__ import annotations
 import calendar
 import math
 import re
+from collections.abc import Mapping
 from datetime import date, timedelta
+from typing import Any
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -18,6 +20,7 @@ __all__ = [
     "period_span",
     "plain_id",
     "plural",
+    "record_line",
     "signed",
     "times",
 ]
@@ -277,3 +280,28 @@ def age_months(period: str, origin: str) -> int:
     end, now = period_span(period)[1] + timedelta(days=1), date.fromisoformat(origin)
     months = 12 * (now.year - end.year) + now.month - end.month - (now.day < end.day)
     return max(0, months)
+
+
+def record_line(row: Mapping[str, Any]) -> str:
+    """Say how a model did in a backtest, with all that such a score needs beside it.
+
+    Parameters
+    ----------
+    row
+        One entry of ``skill.rows`` of a run.
+
+    Returns
+    -------
+    str
+        A line without a full stop.
+    """
+    low, high = row["log_gain_lo90"], row["log_gain_hi90"]
+    least = row["detectable"]
+    show = "which could show no gain" if least is None else f"which could show {least:.1f} or more"
+    when = "never" if row["tells"] == "never" else f"not before {row['tells']}"
+    events = f"{row['campaigns']} event{plural(row['campaigns'])}"
+    return (
+        f"within {row['horizon']} months {row['log_gain']:+.1f} nats [{low:+.1f}, {high:+.1f}] "
+        f"over the base rate, {events} in {row['n']:,} windows, {show}; prior share "
+        f"{row['prior_share']:.0%}; to be told from the base rate {when}"
+    )

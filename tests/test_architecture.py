@@ -150,6 +150,7 @@ ORDER = (
     "forecast.honesty",
     "forecast.skill",
     "forecast.watched",
+    "forecast.track",
     "forecast.context",
     "forecast.payload",
     "forecast.asking",

@@ -54,6 +54,7 @@ def view(payload: Row) -> dict[str, Any]:
         "gate": _GATE,
         "strict": payload.get("strict_vintages", False),
         "signals": signals_panel(payload),
+        "skill": payload.get("skill"),
         "priors": payload.get("priors", []),
         "priors_are": payload.get("priors_are", "neutral"),
         "groups": indicator_groups(payload),
