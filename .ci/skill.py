@@ -1,9 +1,10 @@
 """Backtest everything there is, and write what it shows between the markers of README.
 
-Usage: skill.py FOLDER [all | main | monthly | bounds | variants | none]...
+Usage: skill.py FOLDER [all | main | monthly | bounds | variants | waves | none]...
 
 Each stage is a ``tocsin backtest`` that goes on where it was stopped, and README is written after
 each: a run that is cut short leaves the tables of the stages that were done. ``none`` only writes.
+``waves`` takes four times as long as another hazard: it is no part of ``all``.
 All rows, every horizon and model, go to FOLDER/skill.csv.
 """
 
@@ -18,6 +19,7 @@ from typing import Any
 import pandas as pd
 
 from forecast.bounds import BOUNDS
+from forecast.joint import joint_table
 from forecast.outcomes import read_outcomes
 from forecast.skill import rps_table, skill_table
 from forecast.variants import VARIANTS
@@ -25,6 +27,7 @@ from forecast.variants import VARIANTS
 README = Path("README.md")
 BEGIN, END = "<!-- skill -->", "<!-- /skill -->"
 PLAIN = ("base_rate", "climatology", "process_table", "glm")
+LATER = ("hazard_waves",)
 SHOWN = {6: ("climatology", "process_table", "glm", "hazard", "pool"), 36: ("hazard",)}
 HEAD = (
     "| question | months | model | windows | events | log gain, nats [90%] | detectable "
@@ -64,11 +67,23 @@ def bounds_stage(folder: Path) -> None:
 
 
 def variants_stage(folder: Path) -> None:
-    """Each further hazard, some minutes."""
+    """Each further hazard, some minutes; questions linked beside the hazard they start from."""
     for name, variant in VARIANTS.items():
-        if variant.sampled and name != "hazard":
-            models = f"base_rate,{name}"
-            backtest(folder / f"variant-{name}", "--models", models, "--horizon", "6")
+        if variant.sampled and name not in ("hazard", "linked", *LATER):
+            variant_stage(folder, name)
+    models = ("--models", "base_rate,hazard,linked")
+    backtest(folder / "variant-linked", *models, "--horizon", "6,36")
+
+
+def waves_stage(folder: Path) -> None:
+    """The hazards that take longer."""
+    for name in LATER:
+        variant_stage(folder, name)
+
+
+def variant_stage(folder: Path, name: str) -> None:
+    """One further hazard, at the horizon whose windows do not overlap."""
+    backtest(folder / f"variant-{name}", "--models", f"base_rate,{name}", "--horizon", "6")
 
 
 STAGES: dict[str, Callable[[Path], None]] = {
@@ -76,6 +91,7 @@ STAGES: dict[str, Callable[[Path], None]] = {
     "monthly": monthly_stage,
     "bounds": bounds_stage,
     "variants": variants_stage,
+    "waves": waves_stage,
 }
 
 
@@ -159,6 +175,28 @@ def compact(rows: list[tuple[str, pd.DataFrame]], first: str) -> Iterator[str]:
         yield f"| {said} | " + " | ".join(by.get(name, "–") for name in questions) + " |"
 
 
+def joint_lines(folder: Path) -> Iterator[str]:
+    """Yield what forecasting two questions together gained over the product of two hazards."""
+    path = folder / "variant-linked" / "joint.parquet"
+    if not path.exists():
+        return
+    table = joint_table(pd.read_parquet(path), seed=1)
+    yield ""
+    yield (
+        "Joint log score of two linked questions by state and origin, against the product of two "
+        "forecasts by `hazard`; windows in which each came, and both:"
+    )
+    yield ""
+    yield "| pair | months | windows | first | second | both | log gain, nats [90%] |"
+    yield "|---|---:|---:|---:|---:|---:|---|"
+    for row in table.itertuples():
+        gained = f"{row.gain:+.2f} [{row.lo90:+.2f}, {row.hi90:+.2f}]"
+        yield (
+            f"| `{row.pair}` | {row.horizon} | {row.n:,} | {row.first} | {row.second} | {row.both} "
+            f"| {gained} |"
+        )
+
+
 def at(table: pd.DataFrame, model: str, horizon: int) -> pd.DataFrame:
     """Return the rows of a model at a horizon."""
     return table[(table["model"] == model) & (table["horizon"] == horizon)]
@@ -194,6 +232,7 @@ def page(folder: Path) -> tuple[str, pd.DataFrame]:
     if rows:
         told = "Log gain in nats [90%] of other models and other readings of the coded processes:"
         parts += ["", told, "", *compact(rows, "model")]
+    parts += joint_lines(folder)
     return "\n".join(parts), pd.concat(kept, ignore_index=True) if kept else pd.DataFrame()
 
 
@@ -213,7 +252,8 @@ def write(folder: Path) -> None:
 def main(arguments: list[str]) -> int:
     """Run the stages asked for, writing after each."""
     folder, asked = Path(arguments[0]), arguments[1:] or ["all"]
-    wanted: Any = list(STAGES) if "all" in asked else [name for name in asked if name != "none"]
+    everything = [name for name in STAGES if name != "waves"]
+    wanted: Any = everything if "all" in asked else [name for name in asked if name != "none"]
     for name in wanted:
         STAGES[name](folder)
         write(folder)

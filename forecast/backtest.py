@@ -18,6 +18,7 @@ import pandas as pd
 from forecast.bounds import ALL, bound_of
 from forecast.cache import code, digest
 from forecast.files import write_whole
+from forecast.links import pair_of
 from forecast.questions import Question, load_questions
 from forecast.risk import RiskSet
 from forecast.standing import Origin, origin_seed, stand
@@ -33,10 +34,10 @@ MODELS = tuple(VARIANTS)
 COLUMNS = ["question", "state", "origin", "horizon", "model", "p", "prior_share"]
 PARTS = "parts"
 CODE = ("forecast.approximate", "forecast.backtest", "forecast.bounds",
-        "forecast.engine", "forecast.rivals",
+        "forecast.engine", "forecast.links", "forecast.rivals",
         "forecast.predict", "forecast.standing", "forecast.variants",
         "forecast.risk", "forecast.stages", "forecast.episodes", "forecast.paths",
-        "forecast.models.hazard",
+        "forecast.models.hazard", "forecast.models.linked",
         "forecast.models.glm", "forecast.models.process_table", "forecast.models.chain",
         "forecast.models.design", "forecast.sampling", "indicators.windows")  # fmt: skip
 
@@ -130,8 +131,10 @@ def backtest(
     -------
     DataFrame
         ``question, state, origin, horizon, model, p, prior_share``, sorted; one row a forecast. A
-        fit that its gate refused has p missing. ``prior_share`` as `forecast.predict` has it; of a
-        model that is no hazard, the share of the half event that a base rate starts from.
+        fit that its gate refused has p missing. Of model ``linked`` there are rows for pairs of
+        questions too (`forecast.links.Door.pair`): whether both come. ``prior_share`` as
+        `forecast.predict` has it; of a model that is no hazard, the share of the half event that a
+        base rate starts from.
 
     Raises
     ------
@@ -266,16 +269,22 @@ def at_origin(
     rows: list[tuple[Any, ...]] = []
     for model in grid.models:
         for root, state, said in VARIANTS[model].says(origin):
-            for question in roots[root]:
-                mark = question.marks.names[0] if question.parent else ""
+            for name, mark in _asked(roots, root):
                 p = said.mean(mark)
-                about = (question.id, state, seen.as_of)
+                about = (name, state, seen.as_of)
                 for h in grid.horizons:
                     share = said.prior_share(mark, h)
                     share = _plain_share(risks[root], mark) if share is None else share
                     rows.append((*about, h, model, np.nan if p is None else p[h - 1], share))
     frame = pd.DataFrame(rows, columns=COLUMNS)
     return frame.astype({"p": float, "prior_share": float, "origin": "datetime64[us]"})
+
+
+def _asked(roots: Mapping[str, list[Question]], root: str) -> list[tuple[str, str]]:
+    """Questions of the grid that a root answers, each with its mark; a pair answers itself."""
+    if pair_of(root):
+        return [(root, "")]
+    return [(q.id, q.marks.names[0] if q.parent else "") for q in roots[root]]
 
 
 def roots_of(

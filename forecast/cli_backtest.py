@@ -14,6 +14,7 @@ __all__ = ["FORECASTS", "backtest_command"]
 
 FORECASTS = "forecasts.parquet"
 CHOICES = "pool.parquet"
+JOINT = "joint.parquet"
 HUB = "hub"
 POOLED = ("base_rate", "process_table", "glm", "hazard")
 
@@ -33,7 +34,7 @@ def _list(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[str
     default="base_rate,climatology,process_table,glm",
     show_default=True,
     callback=_list,
-    help="Also: hazard and its variants, and pool, of base_rate, process_table, glm and hazard.",
+    help="Also: hazard and its variants, linked (pairs of questions to joint.parquet), and pool.",
 )
 @click.option(
     "--bound",
@@ -145,13 +146,19 @@ def _refit(grid: Any, origins: int, out: Path, data_dir: Path | None) -> None:
 
 
 def _write(table: Any, out: Path, data_dir: Path | None) -> None:
-    """Write forecasts with outcomes, as Parquet and as a hub."""
+    """Write forecasts with outcomes, as Parquet and as a hub; of pairs of questions their score."""
     from forecast.files import write_whole
     from forecast.hub import write_hub
+    from forecast.joint import joint_scores
+    from forecast.links import PAIR
     from forecast.questions import load_questions
     from indicators.tables import load
 
     titles = {name: question.title for name, question in load_questions(load(data_dir)).items()}
+    pairs = table["question"].str.contains(PAIR, regex=False)
+    if pairs.any():
+        write_whole(out / JOINT, joint_scores(table).to_parquet(index=False))
+        table = table[~pairs]
     write_whole(out / FORECASTS, table.to_parquet(index=False))
     write_hub(table, out / HUB, titles=titles, resolved=table)
 

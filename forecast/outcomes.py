@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.backtest import COLUMNS
+from forecast.links import PAIR, pair_of
 from forecast.questions import load_questions
 from forecast.risk import risk_set
 from indicators.errors import TocsinError
@@ -57,9 +58,14 @@ def outcomes(
         The same rows with ``closes`` (first day after the window), ``y`` (1, 0, or missing where
         the window had not closed, or outcomes were not coded to its end) and ``campaign`` (what
         the first event in the window belongs to, or entries into one organisation on one day;
-        empty without an event).
+        empty without an event). Of a pair of questions, 1 where both came.
     """
     package = load(data_dir) if package is None else package
+    pairs = forecasts["question"].str.contains(PAIR, regex=False)
+    if pairs.any():
+        how: dict[str, Any] = {"package": package, "as_of": as_of, "delay_months": delay_months}
+        single = outcomes(forecasts[~pairs], **how)
+        return pd.concat([single, _both(forecasts[pairs], how)]).loc[forecasts.index]
     latest = package.tables["observations"]["published"].max()
     end = as_date(latest if as_of is None else as_of)
     known = load_questions(package)
@@ -83,6 +89,17 @@ def outcomes(
                 out.loc[rows.index[hit], "y"] = 1.0
                 out.loc[rows.index[hit], "campaign"] = together(event)
     return out
+
+
+def _both(forecasts: pd.DataFrame, how: Mapping[str, Any]) -> pd.DataFrame:
+    """Outcomes of pairs of questions, from those of the two."""
+    names = [pair_of(str(name)) or ("", "") for name in forecasts["question"]]
+    one, two = (
+        outcomes(forecasts.assign(question=[pair[i] for pair in names]), **how) for i in (0, 1)
+    )
+    y = np.minimum(one["y"], two["y"])
+    label = one["campaign"] + PAIR + two["campaign"]
+    return one.assign(question=forecasts["question"], y=y, campaign=label.where(y == 1, ""))
 
 
 def together(event: Mapping[Hashable, Any]) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
 
@@ -14,6 +14,9 @@ from forecast.models.chain import EXPIRY, Rates, Start, without_event
 from forecast.models.design import Array, Design, gap_class
 from forecast.models.hazard import Hazard, effects
 from forecast.models.waves import ahead
+
+FUTURES = 25
+"""Paths that a prediction keeps apart."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +81,18 @@ class Prediction:
         At least one event by the end of each month.
     marks : dict of (draws, horizon) arrays
         At least one event with the mark (a power, an organisation, a direction).
+    futures : (draws, paths, horizon) array or None
+        ``p`` before the average, over the first `FUTURES` paths: two questions of one state share
+        these paths, so that their joint outcome can be told.
     """
 
     p: Array
     marks: dict[str, Array]
+    futures: Array | None = field(default=None, repr=False)
+
+    def by_path(self) -> Array:
+        """Probability by draw, path and month; one path where none were kept."""
+        return self.p[:, None, :] if self.futures is None else self.futures
 
 
 def thin(raw: Mapping[str, Array], draws: int) -> dict[str, Array]:
@@ -143,7 +154,8 @@ def predict(
             weaken = weaken_probability(e, design, unit.aim if start.stage else "")
             marks["weaken"] = _by_month(without_event(rates, start, weaken=weaken))
             marks["strengthen"] = _by_month(without_event(rates, start, weaken=1.0 - weaken))
-    return Prediction(_by_month(total), marks)
+    kept = (1.0 - total[:, :, :FUTURES]).transpose(1, 2, 0).astype(np.float32)
+    return Prediction(_by_month(total), marks, kept)
 
 
 def starting(unit: Any) -> Start:

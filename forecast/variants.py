@@ -14,10 +14,12 @@ from typing import Protocol
 import numpy as np
 
 from forecast.engine import ENGINES, Fitted, Job, fit_all
+from forecast.links import Doorway, open_doors
 from forecast.material import reduced
 from forecast.models.base_rate import BaseRate
 from forecast.models.design import Array
 from forecast.models.hazard import Hazard, prior_draws, sizes
+from forecast.models.linked import Link
 from forecast.models.shrinkage import Family
 from forecast.predict import Prediction, Target, predict, prior_share, thin
 from forecast.risk import RiskSet
@@ -37,6 +39,8 @@ __all__ = [
 ]
 
 HAZARD_DRAWS, HAZARD_PATHS, PRIOR_PATHS = 400, 25, 5
+UNSEEN = Link((0, 0), (0.0, 0.0))
+"""A link before any data."""
 
 
 class Said(Protocol):
@@ -50,7 +54,8 @@ class Said(Protocol):
 
 
 type Says = Callable[[Origin], Iterator[tuple[str, str, Said]]]
-"""Yields root question, state and what is said, for every state at risk."""
+"""Yields root question, state and what is said, for every state at risk; of a pair of questions,
+`forecast.links.Door.pair` and the probability that both come."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +179,7 @@ def hazard_like(
     return Variant(name, words, says, sampled=True)
 
 
-def _hazard(origin: Origin, here: Standing, model: Hazard) -> Iterator[tuple[str, Said]]:
+def _hazard(origin: Origin, here: Standing, model: Hazard) -> Iterator[tuple[str, Drawn]]:
     """Fit once, predict each state over simulated covariates; nothing where the gate refused."""
     try:
         made = _fitted(origin, here, model)
@@ -192,6 +197,56 @@ def _hazard(origin: Origin, here: Standing, model: Hazard) -> Iterator[tuple[str
         yield state, Drawn(found, blind)
 
 
+@dataclass(frozen=True)
+class _Together:
+    """The second of two linked questions, or both; none where the gate refused one of the fits."""
+
+    found: Doorway | None
+    prior: Doorway | None
+    horizon: int
+    both: bool
+
+    def mean(self, mark: str) -> Array | None:
+        if self.found is None:
+            return None
+        months = range(1, self.horizon + 1)
+        return np.array([self._draws(self.found, h, mark).mean() for h in months])
+
+    def prior_share(self, mark: str, horizon: int) -> float:
+        if self.found is None or self.prior is None:
+            return float("nan")
+        return prior_share(*(self._draws(d, horizon, mark) for d in (self.found, self.prior)))
+
+    def _draws(self, doorway: Doorway, horizon: int, mark: str) -> Array:
+        table = doorway.at(horizon, mark)
+        return np.asarray(table[:, 1, 1] if self.both else table[:, :, 1].sum(axis=1))
+
+
+def _linked(origin: Origin) -> Iterator[tuple[str, str, Said]]:
+    """The hazard of every question, the second of each link moved by it, and both together."""
+    said: dict[str, dict[str, Drawn]] = {}
+    for here in origin.standings:
+        said[here.part.question.id] = dict(_hazard(origin, here, here.part.model))
+    risks = {here.part.question.id: here.part.risk for here in origin.standings}
+    moved = set()
+    for door in open_doors(risks):
+        link = door.link(risks[door.first], risks[door.second])
+        for state in sorted(said[door.first].keys() & said[door.second].keys()):
+            moved.add((door.second, state))
+            one, two = said[door.first][state], said[door.second][state]
+            already = door.still_open(risks[door.first], state)
+            ways: list[Doorway | None] = []
+            for a, b, of in ((one.found, two.found, link), (one.prior, two.prior, UNSEEN)):
+                way = None
+                if a is not None and b is not None:
+                    way = Doorway(door, a, b, of.draws(HAZARD_DRAWS, seed=origin.seed), already)
+                ways.append(way)
+            for name, both in ((door.second, False), (door.pair, True)):
+                yield name, state, _Together(ways[0], ways[1], origin.horizon, both)
+    for name, states in said.items():
+        yield from ((name, s, drawn) for s, drawn in states.items() if (name, s) not in moved)
+
+
 def _fitted(origin: Origin, here: Standing, model: Hazard) -> Fitted:
     name, part = here.part.question.id, here.part
     usual = not (model.wave_scale or model.reporting)
@@ -202,6 +257,14 @@ def _fitted(origin: Origin, here: Standing, model: Hazard) -> Fitted:
 
 def _family(name: Family) -> Callable[[Hazard], Hazard]:
     return lambda model: replace(model, shrinkage=name)
+
+
+def _waves(model: Hazard) -> Hazard:
+    return replace(model, wave_scale=0.5)
+
+
+def _reporting(model: Hazard) -> Hazard:
+    return replace(model, reporting=True)
 
 
 VARIANTS: dict[str, Variant] = {
@@ -216,5 +279,8 @@ VARIANTS: dict[str, Variant] = {
             "hazard_horseshoe", "covariates by a regularised horseshoe", _family("horseshoe")
         ),
         hazard_like("hazard_r2d2", "covariates by R2D2", _family("r2d2")),
+        hazard_like("hazard_waves", "waves that a region shares", _waves),
+        hazard_like("hazard_reporting", "late months count for less", _reporting),
+        Variant("linked", "hazard, its questions linked", _linked, sampled=True),
     )
 }

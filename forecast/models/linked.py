@@ -24,7 +24,7 @@ import numpy as np
 
 from forecast.models.design import Array
 
-__all__ = ["Link", "Linked", "joint_log_score", "joint_outcomes"]
+__all__ = ["Link", "Linked", "arrivals", "joint_log_score", "joint_outcomes", "second_given"]
 
 SCEPTICAL = float(np.log(2.0))
 """Prior standard deviation of a log multiplier."""
@@ -137,7 +137,9 @@ class Linked:
         return Link(events, months, self.scale)
 
 
-def joint_outcomes(first: Array, second: Array, log_multiplier: Array, *, months: int) -> Array:
+def joint_outcomes(
+    first: Array, second: Array, log_multiplier: Array, *, months: int, already: int = 0
+) -> Array:
     r"""Probability of the four outcomes of two linked events by the end of a horizon.
 
     Parameters
@@ -148,6 +150,8 @@ def joint_outcomes(first: Array, second: Array, log_multiplier: Array, *, months
         Log of what the hazard of B is multiplied by in the `months` months after A.
     months : int
         N.
+    already : int, optional
+        First months of the horizon in which the door is open whatever comes: A was there before.
 
     Returns
     -------
@@ -157,23 +161,67 @@ def joint_outcomes(first: Array, second: Array, log_multiplier: Array, *, months
 
     Notes
     -----
-    Given that A first comes in month s, B stays away with probability
-    :math:`\exp(-\Lambda_H - (e^\gamma - 1)(\Lambda_{\min(s+N, H)} - \Lambda_s))`, Λ the cumulative
-    hazard of B. A second event of A does not prolong the door.
+    See `second_given` for B; A keeps its probability whatever the link.
     """
     one = np.asarray(first, dtype=float)
-    hazard = -np.log1p(-np.clip(np.asarray(second, dtype=float), 0, 1 - 1e-12))
-    horizon = one.shape[1]
-    arrival = np.diff(one, axis=1, prepend=0.0)
-    until = np.minimum(np.arange(horizon) + months, horizon - 1)
-    extra = np.expm1(np.asarray(log_multiplier))[:, None] * (hazard[:, until] - hazard)
-    with_a = (arrival * np.exp(-hazard[:, -1:] - extra)).sum(axis=1)
+    given = second_given(second, log_multiplier, months=months, already=already)
+    weight = arrivals(one)
     happened = one[:, -1]
-    without_a = (1 - happened) * np.exp(-hazard[:, -1])
+    both = (weight[:, :-1] * given[:, :-1]).sum(axis=1)
+    alone = weight[:, -1] * given[:, -1]
     out = np.empty((len(one), 2, 2))
-    out[:, 1, 0], out[:, 1, 1] = with_a, happened - with_a
-    out[:, 0, 0], out[:, 0, 1] = without_a, 1 - happened - without_a
+    out[:, 1, 1], out[:, 1, 0] = both, happened - both
+    out[:, 0, 1], out[:, 0, 0] = alone, 1 - happened - alone
     return out
+
+
+def arrivals(first: Array) -> Array:
+    """Probability that A first comes in each month, and last that it does not come at all.
+
+    Parameters
+    ----------
+    first : (draws, horizon) array
+        Probability of A by the end of each month.
+
+    Returns
+    -------
+    (draws, horizon + 1) array
+        Rows add up to one.
+    """
+    one = np.asarray(first, dtype=float)
+    return np.column_stack([np.diff(one, axis=1, prepend=0.0), 1 - one[:, -1]])
+
+
+def second_given(second: Array, log_multiplier: Array, *, months: int, already: int = 0) -> Array:
+    r"""Probability of B by the end of the horizon, given the month in which A first comes.
+
+    Parameters
+    ----------
+    second, log_multiplier, months, already
+        As for :func:`joint_outcomes`.
+
+    Returns
+    -------
+    (draws, horizon + 1) array
+        The last column: A does not come.
+
+    Notes
+    -----
+    Given A in month s, B stays away with probability :math:`\exp(-\Lambda_H - (e^\gamma - 1)
+    (\Lambda_o + \max(0, \Lambda_{\min(s+N, H)} - \Lambda_{\max(s, o)})))`, Λ the cumulative hazard
+    of B and o the months in which the door is open already. A second event of A does not prolong
+    the door.
+    """
+    hazard = -np.log1p(-np.clip(np.asarray(second, dtype=float), 0, 1 - 1e-12))
+    horizon = hazard.shape[1]
+    before = min(already, horizon)
+    led = np.pad(hazard, ((0, 0), (1, 0)))  # cumulative hazard after 0, 1, ... months
+    month = np.arange(1, horizon + 1)
+    later = led[:, np.minimum(month + months, horizon)] - led[:, np.maximum(month, before)]
+    opened = led[:, [before]] + np.maximum(later, 0.0)
+    extra = np.column_stack([opened, led[:, before]])
+    factor = np.expm1(np.asarray(log_multiplier, dtype=float))[:, None]
+    return np.asarray(-np.expm1(-led[:, [-1]] - factor * extra))
 
 
 def joint_log_score(joint: Array, came: Array) -> tuple[Array, Array]:
