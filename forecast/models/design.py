@@ -152,6 +152,11 @@ class Design:
         """Whether any process sign was visible: without one there is no chain."""
         return bool(self.sign_count.sum() > 0)
 
+    @property
+    def one_slot(self) -> bool:
+        """Whether there is nothing for slots to differ by, padding left out."""
+        return self.slots[1:] == _pad(self.slots[:1], len(self.slots))[1:]
+
     def arrays(self) -> dict[str, Array]:
         """The numeric fields by name."""
         return {

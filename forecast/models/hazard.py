@@ -170,7 +170,7 @@ class Hazard:
             named |= {f"{name}_mu": prior.mu, f"{name}_sigma": prior.sigma}
         for i, prior in enumerate(self.signs):
             named |= {f"sign_mu_{i}": prior.mu, f"sign_sigma_{i}": prior.sigma}
-        if len(design.slots) == 1:
+        if design.one_slot:  # padded or not: the level of a single slot is the rate's
             named["slot_scale"] = 0.0
         stated = table(design.features, dict(self.effect_priors), effect_scale=self.effect_scale)
         extra = max((features or 0) - stated.shape[1], 0)

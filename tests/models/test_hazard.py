@@ -4,6 +4,7 @@ import numpy as np
 import pymc as pm
 import pytest
 
+from forecast.engine import room
 from forecast.models.base_rate import BaseRate
 from forecast.models.chain import Start
 from forecast.models.design import STAGES
@@ -142,21 +143,34 @@ def test_log_density_equals_the_likelihood_written_out(lab):
     assert prior == pytest.approx(sum(halves) + sum(normals), rel=1e-9)
 
 
-def test_padding_changes_nothing_but_the_number_of_prior_variables(lab):
+@pytest.mark.parametrize("slots", [1, 2])
+def test_padding_changes_nothing_but_the_number_of_prior_variables(lab, slots):
     model = Hazard(features=FEATURES)
-    _, design = lab.simulate(model, lab.empty_design(np.random.default_rng(6), slots=2), 10)
+    rng = np.random.default_rng(6)
+    _, design = lab.simulate(model, lab.empty_design(rng, slots=slots), 10)
     size = design.capacity.union(design.capacity)
     bigger = design.padded(type(size)(*(v + 3 for v in vars(size).values())))
     small, large = model.build(design), model.build(bigger)
-    point = {k: np.zeros(s) if s else 0.0 for k, s in _shapes(small).items()}
-    wide = {k: np.zeros(s) if s else 0.0 for k, s in _shapes(large).items()}
+    point = {k: np.asarray(rng.normal(size=s)) for k, s in _shapes(small).items()}
+    wide = {k: np.asarray(rng.normal(size=s)) for k, s in _shapes(large).items()}
+    for k, value in point.items():  # the same truth; what is added stands anywhere
+        wide[k][tuple(slice(n) for n in value.shape)] = value
     one = small.compile_logp(vars=small.observed_RVs, mode=INTERPRETED)(point)
     two = large.compile_logp(vars=large.observed_RVs, mode=INTERPRETED)(wide)
     assert one == pytest.approx(two, rel=1e-12)
 
 
+def test_a_single_slot_has_no_level_of_its_own_in_any_room(real_design):
+    model, design = real_design
+    assert design.slots == ("",)
+    bigger = design.padded(room([design]))
+    assert len(bigger.slots) > 1
+    raw = prior_draws(sizes(bigger), 3, 1)
+    assert not effects(raw, model.constants(bigger), np)["slot"].any()
+
+
 def _shapes(model):
-    return {k: v.shape for k, v in model.initial_point().items()}
+    return {k: np.shape(v) for k, v in model.initial_point().items()}
 
 
 def test_prior_predictive_events_are_of_the_order_the_elicitation_says(real_design):
