@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from forecast.engine import EXACT
 from forecast.prior_table import PRIORS
 from forecast.questions import Question
 from indicators.errors import TocsinError, UnknownNameError
@@ -41,12 +42,14 @@ class AskError(TocsinError, ValueError):
     exit_code = 2
 
 
-def known_names(model: str, priors: str) -> None:
-    """Refuse a model or a kind of priors that does not exist."""
+def known_names(model: str, priors: str, engine: str) -> None:
+    """Refuse a model, a kind of priors or an exact engine that does not exist."""
     if model not in MODELS:
         raise UnknownNameError("model", model, MODELS)
     if priors not in PRIORS:
         raise UnknownNameError("kind of priors", priors, PRIORS)
+    if engine not in EXACT:
+        raise UnknownNameError("exact engine", engine, EXACT)
 
 
 def names_of(questions: str | Sequence[str]) -> tuple[str, ...]:

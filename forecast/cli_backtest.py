@@ -46,7 +46,7 @@ def _list(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[str
     "--engine",
     default="approximate",
     show_default=True,
-    help="How hazards are fitted: approximate (nuts where it fails) or nuts.",
+    help="How hazards are fitted: approximate (nuts where it fails), nuts, or pymc (slow).",
 )
 @click.option("--seed", default=1, show_default=True, type=int)
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(1))

@@ -11,6 +11,7 @@ from forecast import cache
 from forecast.approximate import Approximation, Laplace
 from forecast.models.design import Array, Capacity, Design
 from forecast.models.hazard import Hazard
+from forecast.plain import NAME, Plain, shaped
 from forecast.sampling import Diagnostics, Fit, Sampler, Settings, gate
 
 ROOM = Capacity(
@@ -22,11 +23,19 @@ forecast does not depend on what else is asked. What needs more grows by the sam
 WAVES = 128
 """Steps in which the room for waves grows, where there are any."""
 
-ENGINES = ("nuts", "approximate")
-"""How a hazard may be fitted: exactly, or approximately where that holds and exactly elsewhere."""
+ENGINES = ("nuts", "approximate", NAME)
+"""How a hazard may be fitted: exactly on JAX, approximately where that holds, by PyMC itself."""
+EXACT = ("nuts", NAME)
+"""Those that a forecast on record may be made by."""
+WAYS = {"nuts": ("nuts", NAME), "approximate": ("approximate", "nuts", NAME), NAME: (NAME,)}
+"""What is tried, in order: an approximation may refuse itself, and JAX may fail to compile."""
+WORDS = {"nuts": "blackjax NUTS on JAX", "approximate": "Laplace with importance sampling",
+         NAME: "PyMC's own NUTS"}  # fmt: skip
+BROKEN = (ImportError, AttributeError, RuntimeError)
+"""Raised where JAX is not there, does not fit the other packages, or cannot compile."""
 CODE = (
     "forecast.approximate", "forecast.engine", "forecast.models.design", "forecast.models.hazard",
-    "forecast.models.shrinkage", "forecast.models.waves", "forecast.sampling",
+    "forecast.models.shrinkage", "forecast.models.waves", "forecast.plain", "forecast.sampling",
 )  # fmt: skip
 """Modules that decide the draws of given data."""
 
@@ -80,10 +89,11 @@ def fit_all(
     seed : int
     home : Path or None
         Where the cache is; None for none.
-    engine : {"nuts", "approximate"}, optional
-        An approximation that refuses itself is made again by NUTS.
+    engine : {"nuts", "approximate", "pymc"}, optional
+        An approximation that refuses itself is made again by NUTS; where JAX cannot be loaded or
+        does not compile, PyMC's own sampler takes its place and progress is told.
     settings : Settings, optional
-        Of NUTS.
+        Of NUTS, on JAX or PyMC's own.
     allow_poor_fit : bool
     progress : callable, optional
         Told in a line what is being done.
@@ -100,51 +110,62 @@ def fit_all(
     for job in jobs:
         padded = job.design.padded(size)
         content = _content(job.model.data(padded))
-        how = (settings, Approximation()) if engine == "approximate" else settings
-        key = cache.digest(content, how, seed, cache.versions(), cache.code(*CODE))
-        same = next((f for f in out.values() if f.key == key), None)
-        fit = same.fit if same else _recall(home, key)
-        kept = fit is not None
-        if fit is None:
-            fit = _made(job, padded, settings, seed=seed, engine=engine, say=say)
+        for way in WAYS[engine]:
+            how = Approximation() if way == "approximate" else settings
+            key = cache.digest(content, way, how, seed, cache.versions(), cache.code(*CODE))
+            same = next((f for f in out.values() if f.key == key), None)
+            fit = same.fit if same else _recall(home, key)
+            kept = fit is not None
+            if fit is None:
+                fit = _made(job, padded, way, how, seed=seed, say=say)
+            if fit is not None:
+                break
+        assert fit is not None  # noqa: S101 (the last way raises or returns one)
         gate(fit.diagnostics, what=job.name, allow_poor_fit=allow_poor_fit)
         if home is not None and not kept:
             _store(home, key, fit)
-        out[job.name] = Fitted(job.model, padded, fit, key)
+        shape = shaped(job.design) if way == NAME else padded
+        out[job.name] = Fitted(job.model, shape, fit, key)
     return out
 
 
 def _made(
-    job: Job, padded: Design, settings: Settings, *, seed: int, engine: str, say: Progress
-) -> Fit:
-    """Fit one job: approximately where that is asked for and holds, else by NUTS."""
-    about = (
-        f"{job.name}: {job.design.months:,.0f} unit-months, "
-        f"{int(job.design.event_weight.sum())} events"
+    job: Job, padded: Design, way: str, settings: Any, *, seed: int, say: Progress
+) -> Fit | None:
+    """Fit one job in one way; None where the next way has to be tried."""
+    try:
+        program = _program(way, job.model, padded, settings, say)
+    except BROKEN as error:
+        if way == NAME:
+            raise
+        say(f"{job.name}: {type(error).__name__}: {error}; JAX failed, another engine is used")
+        return None
+    say(
+        f"{'approximating' if way == 'approximate' else 'sampling'} {job.name}: "
+        f"{job.design.months:,.0f} unit-months, {int(job.design.event_weight.sum())} events"
     )
-    if engine == "approximate":
-        program = _program(Laplace, job.model, padded, Approximation(), say)
-        say(f"approximating {about}")
-        fit = program(job.model, job.design, seed=seed)
-        if not (failures := fit.diagnostics.failures()):
-            return fit
+    fit = program(job.model, job.design, seed=seed)
+    failures = fit.diagnostics.failures()
+    if way == "approximate" and failures:
         say(f"{job.name}: {'; '.join(failures)}; sampled instead")
-    program = _program(Sampler, job.model, padded, settings, say)
-    say(f"sampling {about}")
-    return program(job.model, job.design, seed=seed)
+        return None
+    return fit
 
 
-type _Program = Sampler | Laplace
+type _Program = Sampler | Laplace | Plain
 _PROGRAMS: dict[tuple[Any, Capacity, Any], _Program] = {}
 """Programs compiled in this process: a backtest compiles once for all its origins."""
 _MOST_PROGRAMS = 3
 
 
-def _program(kind: Any, model: Hazard, padded: Design, settings: Any, say: Progress) -> _Program:
+def _program(way: str, model: Hazard, padded: Design, settings: Any, say: Progress) -> _Program:
     """Return the compiled program of a capacity; everything else is data."""
+    if way == NAME:
+        return Plain(settings)
+    kind: Any = Sampler if way == "nuts" else Laplace
     key = (kind, padded.capacity, settings)
     if key not in _PROGRAMS:
-        say(f"compiling the {'sampler' if kind is Sampler else 'approximation'}")
+        say(f"compiling the {'sampler' if way == 'nuts' else 'approximation'}")
         while len(_PROGRAMS) >= _MOST_PROGRAMS:
             del _PROGRAMS[next(iter(_PROGRAMS))]
         _PROGRAMS[key] = kind(model, padded, settings)

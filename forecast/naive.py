@@ -19,6 +19,7 @@ from forecast.backtest import Grid, roots_of
 from forecast.bounds import bound_of
 from forecast.engine import Job, fit_all
 from forecast.models.design import Array
+from forecast.plain import sampled, shaped
 from forecast.predict import predict, thin
 from forecast.sampling import Settings
 from forecast.standing import Origin, Standing, origin_seed, stand
@@ -166,16 +167,8 @@ def _one(
 
 def _sampled(model: Any, design: Any, settings: Settings, seed: int) -> dict[str, Array]:
     """Draws of a fresh ``pm.sample``, chains joined."""
-    import pymc as pm
-
-    with model.build(design):
-        tree = pm.sample(
-            draws=settings.draws, tune=settings.tune, chains=settings.chains, random_seed=seed,
-            target_accept=settings.target_accept, progressbar=False,
-            compute_convergence_checks=False, cores=min(settings.chains, 2),
-        )  # fmt: skip
-    posterior = tree["posterior"]
-    found = {str(name): np.asarray(posterior[name]) for name in posterior.data_vars}
+    seeds = np.random.SeedSequence(seed).generate_state(settings.chains)
+    found = sampled(model, shaped(design), settings, seeds).raw
     return {name: v.reshape(-1, *v.shape[2:]) for name, v in found.items()}
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from forecast import __version__, cache
 from forecast.answers import Answer
 from forecast.context import gap, not_seen, processes, shown_series, stale
-from forecast.engine import Fitted
+from forecast.engine import WORDS, Fitted
 from forecast.evidence import cases
 from forecast.hindsight import HINDSIGHT, in_words, tipping_point
 from forecast.material import Material, plain
@@ -21,8 +21,6 @@ from forecast.predict import Prediction, Target, monte_carlo_error, prior_share,
 from forecast.questions import Question
 from forecast.reference import reference_classes
 from indicators.vintages import Snapshot
-
-ENGINE = "blackjax NUTS on JAX"
 
 
 @dataclass(frozen=True)
@@ -315,7 +313,7 @@ def _provenance(context: Context, fitted: Mapping[str, Fitted]) -> dict[str, Any
         "config_hash": cache.digest(config, context.horizons, context.model, context.seed),
         "code_version": __version__,
         "seed": context.seed,
-        "engine": ENGINE if found else "closed form",
+        "engine": ", ".join(sorted({WORDS[d.engine] for d in found})) or "closed form",
         "draws": min((int(f.fit.raw["alpha_raw"].size) for f in fitted.values()), default=0),
         "chains": max((len(f.fit.raw["alpha_raw"]) for f in fitted.values()), default=0),
         "rhat_max": plain(max((d.rhat_max for d in found), default=None)),

@@ -22,7 +22,7 @@ from forecast.asking import (
     names_of,
     until_today,
 )
-from forecast.engine import Fitted, Job, fit_all
+from forecast.engine import EXACT, Fitted, Job, fit_all
 from forecast.forecasts import Forecast, html, rich_table, tidy
 from forecast.material import Material, first_month, gather, ground, month_start
 from forecast.mixture import mixed
@@ -37,7 +37,7 @@ from forecast.watched import brief, listed
 from forecast.words import DEFAULT_MODEL
 from indicators.home import home_dir
 from indicators.store.use import stored
-from indicators.tables import load
+from indicators.tables import DataPackage, load
 from indicators.vintages import DateLike, Snapshot, snapshot
 
 
@@ -86,6 +86,7 @@ def run(
     strict: bool = False,
     priors: str = "neutral",
     like: Hazard | None = None,
+    engine: str = EXACT[0],
     backtest: str | Path | None = None,
     seed: int | None = None,
     data_dir: str | Path | None = None,
@@ -119,6 +120,9 @@ def run(
     like : Hazard, optional
         Structure of the hazard model: family of shrinkage, waves, late reports, scales. The
         priors that a question states stay its own.
+    engine : {'nuts', 'pymc'}
+        What samples: blackjax on JAX, or PyMC's own sampler, slower, which also takes over by
+        itself where JAX cannot be loaded or does not compile.
     backtest : path, optional
         Folder of a backtest (``tocsin backtest --out``): the model's record on windows that
         had closed by the origin is put beside the forecast, see `forecast.track`.
@@ -147,7 +151,7 @@ def run(
     AskError
         For horizons, questions or a date that no run can have.
     UnknownNameError
-        For a state, question or model that does not exist.
+        For a state, question, model or engine that does not exist.
     DataError
         For a package that does not hold.
     FitError
@@ -156,7 +160,7 @@ def run(
         If the cache cannot be written; nothing has been sampled then.
     """
     say = progress or (lambda _: None)
-    known_names(model, priors)
+    known_names(model, priors, engine)
     names, horizons = names_of(questions), months_of(horizons)
     origin = month_start(until_today(as_of))
     say("reading the data package")
@@ -175,7 +179,7 @@ def run(
     material = _materials(asked, known, seen, dated, state, priors=priors, like=like, **ask)
     fitted: dict[str, Fitted] = {}
     if model in SAMPLED and (jobs := _jobs(material)):
-        how: dict[str, Any] = {"allow_poor_fit": allow_poor_fit, "progress": progress}
+        how: Any = {"allow_poor_fit": allow_poor_fit, "progress": progress, "engine": engine}
         fitted = fit_all(jobs, seed=number, home=folder, **how)
     say("simulating futures")
     answers = _answers(folder, material, fitted, ask | {"model": model}, seen)
@@ -184,14 +188,27 @@ def run(
     where = (state, origin, horizons, model, number)
     context = Context(*where, seen, dated, package.table("states"))
     say("looking at signals")
-    told = listed(seen, known, state, seed=int(f"{origin:%Y%m%d}"), home=folder)
-    extra = brief(told) | {"priors_are": priors, "priors": _priors(material, fitted, seen)}
+    told = brief(listed(seen, known, state, seed=int(f"{origin:%Y%m%d}"), home=folder))
+    extra = told | {"priors_are": priors, "priors": _priors(material, fitted, seen)}
     if backtest is not None:
         say("scoring the backtest")
-        ids = [question.id for question in asked]
-        which: dict[str, Any] = {"questions": ids, "horizons": horizons, "model": model}
-        extra["skill"] = track_record(backtest, package, origin=origin, seed=number, **which)
+        extra["skill"] = _skill(backtest, package, context, asked)
     return _result(context, asked, material, answers, fitted, extra)
+
+
+def _skill(
+    backtest: str | Path, package: DataPackage, context: Context, asked: Sequence[Question]
+) -> Any:
+    """Record of the model in a backtest, on windows that had closed."""
+    return track_record(
+        backtest,
+        package,
+        origin=context.origin,
+        seed=context.seed,
+        questions=[question.id for question in asked],
+        horizons=context.horizons,
+        model=context.model,
+    )
 
 
 def _priors(
