@@ -27,7 +27,7 @@ HORIZON ?= 6,12,24,36
 SKILL ?= all
 WHICH := --state $(STATE) --as-of $(AS_OF) --question $(QUESTION) --horizon $(HORIZON)
 
-.PHONY: help forecast test postgres systemd browser cluster checks same-bits slow doctest check check-full lint notebooks docs skill package wheel bench lock clean
+.PHONY: help forecast test postgres systemd browser cluster checks same-bits slow doctest check check-full lint notebooks docs skill agreement package wheel bench lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -88,6 +88,9 @@ docs: $(READY) ## make what README, notebooks and data/INDICATORS.md show again
 
 skill: $(READY) ## backtest every model from 47 origins, and write README's tables (SKILL=main: a quarter of an hour)
 	@$(call timed,PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python .ci/skill.py $(OUT)/skill $(SKILL))
+
+agreement: $(READY) ## the approximate engine beside long NUTS at 24 origins, into README (about an hour; goes on if stopped)
+	@$(call timed,$(BIN)/python .ci/agreement.py $(OUT)/agreement.csv)
 
 package: $(READY) ## validate the data package
 	@$(call timed,$(BIN)/frictionless validate data/datapackage.json)
