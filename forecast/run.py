@@ -169,24 +169,19 @@ def run(
     known_state(package, state)
     number = int(f"{origin:%Y%m%d}") if seed is None else seed
     with stored(db, home=home, usual=data_dir is None) as store:
-        dated = snapshot(origin, package=package, store=store, strict=True)
-        seen = dated if strict else snapshot(origin, package=package, store=store)
+        seen, dated = _snapshots(origin, package, store, strict=strict)
     folder = home_dir(home) if cache else None
     if folder is not None and model in SAMPLED:
         writable(folder)
     say("building risk sets and panels")
     ask: dict[str, Any] = {"horizon": max(horizons), "seed": number}
     material = _materials(asked, known, seen, dated, state, priors=priors, like=like, **ask)
-    fitted: dict[str, Fitted] = {}
-    if model in SAMPLED and (jobs := _jobs(material)):
-        how: Any = {"allow_poor_fit": allow_poor_fit, "progress": progress, "engine": engine}
-        fitted = fit_all(jobs, seed=number, home=folder, **how)
+    how: Any = {"allow_poor_fit": allow_poor_fit, "progress": progress, "engine": engine}
+    jobs = _jobs(material) if model in SAMPLED else []
+    fitted = fit_all(jobs, seed=number, home=folder, **how) if jobs else {}
     say("simulating futures")
     answers = _answers(folder, material, fitted, ask | {"model": model}, seen)
-    if strict:  # the same question of the same snapshot: one answer, not two samples of it
-        answers = {k: replace(a, strict=a.strict and a.default) for k, a in answers.items()}
-    where = (state, origin, horizons, model, number)
-    context = Context(*where, seen, dated, package.table("states"))
+    context = Context(state, origin, horizons, model, number, seen, dated, package.table("states"))
     say("looking at signals")
     told = brief(listed(seen, known, state, seed=int(f"{origin:%Y%m%d}"), home=folder))
     extra = told | {"priors_are": priors, "priors": _priors(material, fitted, seen)}
@@ -194,6 +189,14 @@ def run(
         say("scoring the backtest")
         extra["skill"] = _skill(backtest, package, context, asked)
     return _result(context, asked, material, answers, fitted, extra)
+
+
+def _snapshots(
+    origin: pd.Timestamp, package: DataPackage, store: Any, *, strict: bool
+) -> tuple[Snapshot, Snapshot]:
+    """What was known as the run reads it, and by documented publication dates only."""
+    dated = snapshot(origin, package=package, store=store, strict=True)
+    return (dated if strict else snapshot(origin, package=package, store=store)), dated
 
 
 def _skill(
@@ -244,7 +247,10 @@ def _answers(
         return mixed(found, classes, informed(main), seed=ask["seed"])
 
     with ThreadPoolExecutor(2) as pool:
-        return dict(zip(material, pool.map(one, material), strict=True))
+        answers = dict(zip(material, pool.map(one, material), strict=True))
+    if seen.strict:  # the same question of the same snapshot: one answer, not two samples of it
+        return {k: replace(a, strict=a.strict and a.default) for k, a in answers.items()}
+    return answers
 
 
 def writable(folder: Path) -> None:
