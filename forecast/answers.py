@@ -121,6 +121,8 @@ def _packed(found: Answer) -> dict[str, Array]:
         if prediction is not None:
             out[f"{kind}|p|"] = prediction.p
             out |= {f"{kind}|mark|{m}": v for m, v in prediction.marks.items()}
+    if found.default is not None and found.default.futures is not None:
+        out["default|futures|"] = found.default.futures
     if found.hindsight is not None:
         told = found.hindsight
         out |= {f"hindsight|curve|{m}": v for m, v in told.curves.items()}
@@ -146,7 +148,9 @@ def _unpacked(
         elif what == "input":
             found.setdefault(kind.removeprefix("drivers/"), {})[label] = value
         elif what == "p":
-            predictions[kind] = Prediction(value, {})
+            predictions[kind] = Prediction(value, {}, stored.get(f"{kind}|futures|"))
+        elif what == "futures":
+            continue
         else:
             predictions[kind].marks[label] = value
     rivals = {

@@ -196,6 +196,16 @@ def _details(row: Row) -> RenderableType:
     )
 
 
+def _together(payload: Row) -> list[RenderableType]:
+    """Build what the questions say together, and by which rule the power of a base is told."""
+    out: list[RenderableType] = []
+    if joint := payload.get("joint"):
+        out += [Text(), _lines("together", joint["words"])]
+    if powers := payload.get("powers"):
+        out.append(Text(f"powers: {powers['words']}"))
+    return out
+
+
 def _process(entry: Row) -> str:
     who = f" with {label(entry['counterpart'])}" if entry["counterpart"] else ""
     aim = f", aim: {label(entry['aim'])}" if entry["aim"] else ""
@@ -272,6 +282,7 @@ def run_view(payload: Row) -> RenderableType:
         Text(),
         founding_table(forecasts),
         *(_details(row) for row in longest.values()),
+        *_together(payload),
         Text(),
         _lines("processes under way", [_process(entry) for entry in payload["processes"]]),
         _lines("stale or ended sources", _stale(forecasts)),

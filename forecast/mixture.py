@@ -96,9 +96,12 @@ def mixture(members: Sequence[Prediction], *, seed: int) -> Prediction:
     def together(arrays: Sequence[Array]) -> Array:
         return np.concatenate([_resized(a) for a in arrays])[order]
 
+    paths = max(m.by_path().shape[1] for m in members)
+    apart = [np.repeat(m.by_path(), paths // m.by_path().shape[1], axis=1) for m in members]
     return Prediction(
         together([m.p for m in members]),
         {name: together([m.marks[name] for m in members]) for name in named},
+        together(apart).astype(np.float32) if paths > 1 else None,
     )
 
 

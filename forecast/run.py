@@ -24,10 +24,12 @@ from forecast.asking import (
 )
 from forecast.engine import EXACT, Fitted, Job, fit_all
 from forecast.forecasts import Forecast, html, rich_table, tidy
+from forecast.joined import joined
 from forecast.material import Material, first_month, gather, ground, month_start
 from forecast.mixture import mixed
 from forecast.models.hazard import Hazard
 from forecast.payload import Context, entries, frame, informed, part_mark
+from forecast.powers import power_told
 from forecast.prior_table import prior_table, words_of
 from forecast.questions import Question, load_questions
 from forecast.reference import reference_classes
@@ -214,6 +216,20 @@ def _skill(
     )
 
 
+def _beside(
+    context: Context,
+    asked: Sequence[Question],
+    material: Mapping[str, Mapping[str, Material]],
+    answers: Mapping[str, Answer],
+) -> dict[str, Any]:
+    """What the questions say together, and by which rule the power of a base is told."""
+    where: dict[str, Any] = {"state": context.state, "horizons": context.horizons}
+    return {
+        "joint": joined(material, answers, seed=context.seed, **where),
+        "powers": power_told(asked, context.seen, seed=context.seed),
+    }
+
+
 def _priors(
     material: Mapping[str, Mapping[str, Material]], fitted: Mapping[str, Fitted], seen: Snapshot
 ) -> list[dict[str, Any]]:
@@ -340,5 +356,6 @@ def _result(
                 )
             )
     payload = frame(context, asked, material, rows, fitted)
-    payload |= {"strict_vintages": context.seen.strict, **extra}
+    together = _beside(context, asked, material, answers)
+    payload |= {"strict_vintages": context.seen.strict, **together, **extra}
     return RunResult(payload, tuple(forecasts), context.seen)

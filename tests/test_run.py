@@ -7,6 +7,7 @@ import os
 import pickle
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 import forecast
 from forecast import answers, engine, evidence, material
 from forecast.cli import main
+from forecast.cli_format import run_view
 from forecast.forecasts import Forecast
+from forecast.report.page import page
 from forecast.run import RunResult, run
 from forecast.schema import failures, validate
 from indicators.errors import UnknownNameError
@@ -94,6 +98,43 @@ def test_marks_without_events_say_they_are_prior(founding: RunResult) -> None:
         assert sum(row["marks"].values()) >= row["p"] - 1e-6
     for row in rows(founding, "neutrality_weakening"):
         assert row["marks"] is None
+
+
+def test_questions_are_told_together_beside_the_product_of_their_answers(
+    founding: RunResult,
+) -> None:
+    joint = founding.payload["joint"]
+    roots = [name for name in QUESTIONS if name != "neutrality_weakening"]
+    assert sorted(joint["questions"]) == sorted(roots)
+    assert [link["second"] for link in joint["links"]] == ["foreign_base", "bloc_accession"]
+    for row in joint["horizons"]:
+        p = {n: r["p"] for n in roots for r in rows(founding, n) if r["horizon"] == row["horizon"]}
+        product = 1 - np.prod([1 - v for v in p.values()])
+        assert row["any"]["independent"] == pytest.approx(product, rel=1e-4)
+        assert max(p.values()) < row["any"]["p"] < sum(p.values())
+        for pair in row["pairs"]:
+            a, b = (p[name] for name in pair["questions"])
+            assert pair["independent"] == pytest.approx(a * b, rel=1e-4)
+            assert 0 < pair["p"] < min(a, b)
+    some = [row["any"]["p"] for row in joint["horizons"]]
+    assert some == sorted(some)
+    alone = run(state="TKM", as_of=ORIGIN, questions="foreign_base", model="glm", cache=False)
+    assert alone.payload["joint"] is None
+
+
+def test_the_rule_for_the_power_stands_beside_its_record(founding: RunResult) -> None:
+    told = founding.payload["powers"]
+    assert told["question"] == "foreign_base"
+    assert told["openings"] > 10
+    assert told["lo90"] <= told["gain"] <= told["hi90"]
+    console = Console(width=200, file=StringIO())
+    console.print(run_view(founding.payload))
+    shown = console.file.getvalue()
+    assert told["words"][:60] in shown
+    assert founding.payload["joint"]["words"][0] in shown
+    html = page(founding.payload)
+    assert 'id="together"' in html
+    assert "not on its ties to the host" in html
 
 
 def test_what_a_result_offers(founding: RunResult) -> None:

@@ -55,6 +55,8 @@ def view(payload: Row) -> dict[str, Any]:
         "strict": payload.get("strict_vintages", False),
         "signals": signals_panel(payload),
         "skill": payload.get("skill"),
+        "joint": _joint(payload.get("joint")),
+        "powers": payload.get("powers"),
         "priors": payload.get("priors", []),
         "priors_are": payload.get("priors_are", "neutral"),
         "groups": indicator_groups(payload),
@@ -95,6 +97,20 @@ def _question(payload: Row, name: str, slug: str) -> dict[str, Any]:
         "no_process": any(row["no_process"] for row in rows),
         "prior": any(row["prior"] for row in rows),
     }
+
+
+def _joint(joint: Row | None) -> dict[str, Any] | None:
+    """The questions together: a row each for any and for every pair, a cell a horizon."""
+    if joint is None:
+        return None
+    every = joint["horizons"]
+    lines = [{"name": "At least one of them", "cells": [row["any"] for row in every]}]
+    for i, pair in enumerate(every[0]["pairs"]):
+        name = " and ".join(map(label, pair["questions"]))
+        lines.append({"name": name, "cells": [row["pairs"][i] for row in every]})
+    spoken = len(every[0]["pairs"]) + 1
+    months = [row["horizon"] for row in every]
+    return {"months": months, "lines": lines, "links": joint["words"][spoken:]}
 
 
 def _listed(values: Sequence[int]) -> str:
