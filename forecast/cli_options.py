@@ -103,6 +103,8 @@ class AskOptions:
         Data package and home folder, where not the usual ones.
     db : str or None
         Database of figures and ledger, where not the usual one.
+    backtest : Path or None
+        Folder of a backtest whose record is shown.
     """
 
     state: str
@@ -112,6 +114,7 @@ class AskOptions:
     data_dir: Path | None
     home: Path | None
     db: str | None
+    backtest: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,7 +339,9 @@ data_option = _DATA
 home_option = _HOME
 priors_option = _PRIORS
 db_option = _DB
-ask_options = _gathered(AskOptions, [_STATE, _QUESTION, _HORIZON, _MODEL, _DATA, _HOME, _DB])
+ask_options = _gathered(
+    AskOptions, [_STATE, _QUESTION, _HORIZON, _MODEL, _DATA, _HOME, _DB, _BACKTEST]
+)
 seen_options = _gathered(SeenOptions, [_STATE, _AS_OF, _STRICT, _DATA, _DB])
 run_options = _gathered(
     RunOptions,

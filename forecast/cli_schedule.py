@@ -62,6 +62,7 @@ def scheduled_command(
         home=options.home,
         db=options.db,
         data_dir=options.data_dir,
+        backtest=options.backtest,
         since=since,
         sources=() if no_refresh else (sources or None),
         page=page,
@@ -141,6 +142,8 @@ def _arguments(options: AskOptions, *, no_refresh: bool) -> list[str]:
             out += [option, text]
     if options.data_dir is not None:
         out += ["--data", str(options.data_dir.absolute())]
+    if options.backtest is not None:
+        out += ["--backtest", str(options.backtest.absolute())]
     if options.db is not None:
         out += ["--db", _without_password(options.db)]
     return [*out, *(["--no-refresh"] if no_refresh else [])]
@@ -222,8 +225,9 @@ def github_command(
     from forecast.schedule import Timing, github
     from indicators.sources.registry import SOURCES
 
-    if options.data_dir is not None:
-        raise click.BadParameter("a folder of this computer", param_hint="--data")
+    for name, folder in (("--data", options.data_dir), ("--backtest", options.backtest)):
+        if folder is not None:
+            raise click.BadParameter("a folder of this computer", param_hint=name)
     names = sorted({name for source in SOURCES.values() for name in source.credentials})
     arguments = _arguments(options, no_refresh=no_refresh)
     made = github(arguments, Timing(day, hour, minute, zone), secrets=names)

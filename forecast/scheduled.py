@@ -66,6 +66,8 @@ class Schedule:
         Database of store and ledger; the home's own where None.
     data_dir : Path or None
         Data package; the bundled one where None.
+    backtest : Path or None
+        Folder of a backtest whose record is put into each report.
     since : str or None
         First origin that must be there; the first one issued, or this month, where None.
     sources : tuple of str or None
@@ -81,6 +83,7 @@ class Schedule:
     home: Path | None = None
     db: str | None = None
     data_dir: Path | None = None
+    backtest: Path | None = None
     since: str | None = None
     sources: tuple[str, ...] | None = None
     page: Path | None = None
@@ -234,6 +237,7 @@ def _run(schedule: Schedule, origin: pd.Timestamp) -> RunResult:
         horizons=schedule.horizons,
         model=schedule.model,
         data_dir=schedule.data_dir,
+        backtest=schedule.backtest,
         home=schedule.home,
         db=schedule.db,
     )

@@ -160,12 +160,14 @@ class World:
         self.asked: list[str] = []
         self.told: list[tuple[str, str, Mapping[str, Any]]] = []
         self.fails: set[str] = set()
+        self.given: dict[str, Any] = {}
         patch.setattr(module, "run", self._run)
         patch.setattr(module, "records_of", self._records)
         patch.setattr(module, "write", self._write)
 
-    def _run(self, *, as_of: pd.Timestamp, **_other: Any) -> Any:
+    def _run(self, *, as_of: pd.Timestamp, **other: Any) -> Any:
         day = f"{as_of:%Y-%m-%d}"
+        self.given = other
         self.asked.append(day)
         if day in self.fails:
             raise FitError("R-hat too high")
@@ -208,6 +210,15 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     return World(monkeypatch, tmp_path / "home")
+
+
+def test_a_backtest_comes_with_every_report(world: World, tmp_path: Path) -> None:
+    assert world.on("2020-01-02", backtest=tmp_path) == 0
+    assert world.given["backtest"] == tmp_path
+    made = CliRunner().invoke(main, ["schedule", "cron", "--backtest", str(tmp_path)])
+    assert f"--backtest {tmp_path}" in made.stdout.splitlines()[-1]
+    refused = CliRunner().invoke(main, ["schedule", "github", "--backtest", str(tmp_path)])
+    assert refused.exit_code == 2
 
 
 def test_missed_months_are_made_up_for_in_order_and_once(world: World) -> None:
