@@ -27,7 +27,7 @@ HORIZON ?= 6,12,24,36
 SKILL ?= all
 WHICH := --state $(STATE) --as-of $(AS_OF) --question $(QUESTION) --horizon $(HORIZON)
 
-.PHONY: help forecast test postgres systemd browser cluster checks same-bits slow doctest check check-full lint notebooks docs skill agreement package wheel bench lock clean
+.PHONY: help forecast test postgres systemd browser cluster checks checks-full same-bits slow doctest check check-full lint notebooks docs skill agreement package wheel bench lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,7 +59,11 @@ browser: $(READY) ## the report in headless Chromium
 
 checks: $(READY) ## priors, fit, sensitivity, influence and calibration of one question, sized down
 	@$(call timed,$(BIN)/tocsin check --state $(STATE) --as-of $(AS_OF) --question foreign_base \
-		--simulations 3 --out $(OUT)/checks.html)
+		--simulations 2 --out $(OUT)/checks.html)
+
+checks-full: $(READY) ## the same of every question, 200 simulations each; goes on where it was stopped
+	@$(call timed,$(BIN)/tocsin check --state $(STATE) --as-of $(AS_OF) --simulations 200 \
+		--home $(OUT)/checks --out $(OUT)/checks-full.html)
 
 same-bits: $(READY) ## the founding forecast twice, in new processes and empty homes
 	@$(call timed,$(BIN)/python -m pytest -q -m slow tests/test_run.py)
@@ -102,7 +106,7 @@ check: ## everything .ci/run runs
 	@$(call timed,bash .ci/run)
 
 check-full: ## check, and the statistical checks at full size
-	@$(call timed,bash .ci/run && $(MAKE) slow)
+	@$(call timed,bash .ci/run && $(MAKE) slow && $(MAKE) checks-full)
 
 bench: $(READY) ## timings
 	@$(call timed,$(BIN)/python -m pytest -q tests/bench -m bench -p no:xdist \

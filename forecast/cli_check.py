@@ -20,14 +20,21 @@ __all__ = ["check_command"]
     default=0,
     show_default=True,
     type=click.IntRange(0),
-    help="Data sets simulated and fitted for each question; 200 take about an hour.",
+    help="Data sets simulated and fitted for each question; kept, so that more can follow.",
+)
+@click.option(
+    "--engine",
+    default="approximate",
+    show_default=True,
+    type=click.Choice(("approximate", "exact")),
+    help="What fits them; where the approximation refuses itself, NUTS does.",
 )
 @click.option("--seed", default=None, type=int, help="Derived from the origin unless given.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
     default=None,
-    help="Write the page here instead of printing it.",
+    help="Write the page here, as HTML with pictures (.md: without), instead of printing it.",
 )
 @data_option
 @home_option
@@ -37,6 +44,7 @@ def check_command(
     as_of: str | None,
     questions: tuple[str, ...],
     simulations: int,
+    engine: str,
     seed: int | None,
     out: Path | None,
     data_dir: Path | None,
@@ -47,7 +55,8 @@ def check_command(
     import sys
 
     from forecast.checks.main import check
-    from forecast.checks.page import page
+    from forecast.checks.page import html, markdown
+    from forecast.report.page import replace_file
     from indicators.home import home_dir, today
 
     shown = not quiet and sys.stderr.isatty()
@@ -56,17 +65,14 @@ def check_command(
         as_of or today(),
         questions=questions,
         simulations=simulations,
+        engine=engine,
         seed=seed,
         data_dir=data_dir,
         home=home_dir(home),
         progress=(lambda text: click.echo(text, err=True)) if shown else None,
     )
-    text = page(found)
     if out is None:
-        click.echo(text, nl=False)
+        click.echo(markdown(found), nl=False)
         return
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f"{out.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(out)
+    replace_file(out, (markdown if out.suffix == ".md" else html)(found))
     click.echo(f"checks: {out}", err=True)

@@ -20,10 +20,12 @@ from forecast.models.design import AIMS, Array, Design
 from forecast.models.hazard import Hazard, cells, columns, effects
 from forecast.predict import logit
 
-__all__ = ["RELIABLE", "Without", "in_words", "without_each"]
+__all__ = ["RELIABLE", "Without", "in_words", "log_chance", "without_each"]
 
 RELIABLE = 0.7
 """Largest Pareto k-hat at which a reweighted number is believed."""
+SMALL = 30.0
+"""Below minus this a hazard is the probability itself, to the last bit; above it, that is 1."""
 
 
 @dataclass(frozen=True)
@@ -90,13 +92,24 @@ def without_each(
     out = []
     for i, event in enumerate(design.event_ids):
         eta = level[:, design.event_cell[i]] + column[:, design.event_column[i]]
-        log_lik = np.log(-np.expm1(-np.exp(eta)))
+        log_lik = log_chance(eta)
         if marked is not None:
             log_lik = log_lik + _mark_log_lik(e, marked, event)
         log_weights, k_hat = array_stats.psislw(log_lik, axis=-1)
         without = float(np.average(p, weights=np.exp(log_weights - np.max(log_weights))))
         out.append(Without(event, without, float(logit(np.array(without))) - whole, float(k_hat)))
     return out
+
+
+def log_chance(eta: Array) -> Array:
+    """Log probability of an event from its log hazard, log(1 - exp(-exp(eta))), for any of them.
+
+    Parameters
+    ----------
+    eta : array
+    """
+    usual = np.clip(eta, -SMALL, SMALL)
+    return np.where(eta < -SMALL, eta, np.log(-np.expm1(-np.exp(usual))))
 
 
 def _mark_log_lik(e: Mapping[str, Array], marked: pd.DataFrame, event: str) -> Array:

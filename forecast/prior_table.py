@@ -12,7 +12,7 @@ from forecast.models.design import GAP_MIDS, SIGNS, Design
 from forecast.models.hazard import Hazard, effects, prior_draws, sizes
 from forecast.priors import Normal, effect, multiplier, spread, spread_interval, yearly_rate
 from forecast.questions import Question
-from indicators.catalog import Catalog
+from indicators.catalog import Catalog, Feature
 
 __all__ = ["PRIORS", "configured", "prior_table", "words_of"]
 
@@ -99,7 +99,7 @@ def prior_table(
     design : Design
         Gives what there is to have a prior: slots, processes, marks, covariates.
     catalog : Catalog
-        Gives signs, and the reasons for them.
+        Gives signs, and the reasons for them with their references.
 
     Returns
     -------
@@ -205,6 +205,15 @@ def _marks(model: Hazard) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def _why(feature: Feature, expected: int, question: Question, catalog: Catalog) -> str:
+    """Say why a sign is expected, and who argued it, where the registry says so."""
+    for indicator in feature.indicators if feature.scope != "neighbours" else ():
+        said = catalog.indicator(indicator).signs.get(question.id)
+        if said is not None and said.sign == expected and said.reason:
+            return f"{feature.reason}; {said.reason} ({said.reference})"
+    return feature.reason
+
+
 def _effects(
     question: Question, model: Hazard, design: Design, catalog: Catalog
 ) -> list[dict[str, Any]]:
@@ -226,7 +235,8 @@ def _effects(
             feature = catalog.features[name]
             sign = {1: "a higher rate", -1: "a lower rate", 0: "no sign"}
             size = question.priors.sizes.get(name, "medium")
-            expected = sign[feature.signs.get(question.family, 0)]
-            reason = f"{expected} expected, {size} size: {feature.reason}"
+            expected = feature.signs.get(question.family, 0)
+            why = _why(feature, expected, question, catalog)
+            reason = f"{sign[expected]} expected, {size} size: {why}"
         rows.append(_row(f"effect of {name}", words, text, (ends[0], ends[1]), "factor", reason))
     return rows

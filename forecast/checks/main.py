@@ -5,26 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from forecast.checks.predictive import event_counts
+from forecast.checks.ranks import Calibration
 from forecast.checks.sensitivity import influence, log_likelihood, log_prior, power_scaling
-from forecast.checks.simulated import Calibration, calibrate
+from forecast.checks.simulated import ENGINES, calibrate
 from forecast.engine import Fitted, Job, fit_all
 from forecast.material import Material, gather, month_start
-from forecast.models.hazard import prior_draws, sizes
-from forecast.predict import predict, thin
-from forecast.questions import load_questions
+from forecast.models.design import Array, Design
+from forecast.models.hazard import Hazard, prior_draws, sizes
+from forecast.predict import Target, predict, summary, thin
+from forecast.prior_table import configured, prior_table
+from forecast.questions import Question, load_questions
 from indicators.errors import TocsinError, UnknownNameError
-from indicators.tables import load
-from indicators.vintages import DateLike, as_date, snapshot
+from indicators.tables import DataPackage, load
+from indicators.vintages import DateLike, Snapshot, as_date, snapshot
 
 __all__ = ["Check", "CheckError", "Checked", "check"]
 
 DRAWS = 1000
 PATHS = 40
-HORIZONS = (12, 36)
+HORIZONS = (6, 12, 24, 36)
+"""Months of the headline probabilities; marks and influence at the last."""
 
 
 class CheckError(TocsinError, ValueError):
@@ -39,27 +44,42 @@ class Checked:
 
     Attributes
     ----------
-    question : str
-    months, events : float
+    question, title : str
+        Id, and the question in words.
+    states, since : int
+        States at risk, and the first year of the months at risk.
+    months : float
+    events : int
         Unit-months at risk and events among them.
     diagnostics : dict
-        Of the fit: largest R-hat, smallest effective sample size, divergences, E-BFMI.
+        Of the fit: largest R-hat, smallest effective sample size, divergent share, E-BFMI.
+    priors : list of dict
+        As `prior_table` gives them.
     prior, posterior : DataFrame
         As `event_counts` gives them, from the prior and from the posterior.
     sensitivity, influence : DataFrame
         As `power_scaling` and `influence` give them.
+    signs : DataFrame
+        Each headline probability under neutral priors and under the signs that the catalog
+        expects: ``forecast, p, lo90, hi90, p_informed, lo90_informed, hi90_informed``; empty for
+        a model without covariates.
     calibration : Calibration or None
         None where no simulation was asked for.
     """
 
     question: str
+    title: str
+    states: int
+    since: int
     months: float
     events: int
     diagnostics: Mapping[str, float]
+    priors: list[dict[str, Any]] = field(repr=False)
     prior: pd.DataFrame = field(repr=False)
     posterior: pd.DataFrame = field(repr=False)
     sensitivity: pd.DataFrame = field(repr=False)
     influence: pd.DataFrame = field(repr=False)
+    signs: pd.DataFrame = field(repr=False)
     calibration: Calibration | None = field(repr=False)
 
 
@@ -79,6 +99,7 @@ def check(
     *,
     questions: Sequence[str] = ("all",),
     simulations: int = 0,
+    engine: str = "approximate",
     seed: int | None = None,
     data_dir: str | Path | None = None,
     home: Path | None = None,
@@ -96,12 +117,14 @@ def check(
         Ids, or ``all``; a part of another question is checked with it.
     simulations : int, optional
         Data sets to simulate and fit for each question; 0 leaves that check out.
+    engine : {'approximate', 'exact'}, optional
+        What fits the simulated data; the real data are always fitted exactly.
     seed : int, optional
         Derived from the origin unless given, as `run` does.
     data_dir : str or Path, optional
         Data package.
     home : Path, optional
-        Where fits are kept; None keeps none.
+        Where fits and simulations are kept; None keeps none.
     progress : callable, optional
         Told in a line what is being done.
 
@@ -114,64 +137,122 @@ def check(
     CheckError
         Of no question asked is the state at risk at that origin.
     UnknownNameError
-        There is no such question.
+        There is no such question or engine.
     FitError
         A fit on the real data does not pass the gate.
     """
     say = progress or (lambda _: None)
+    if engine not in ENGINES:
+        raise UnknownNameError("engine", engine, ENGINES)
     origin = month_start(as_date(as_of))
     package = load(data_dir)
-    known = load_questions(package, as_of=origin)
-    for name in questions:
-        if name != "all" and name not in known:
-            raise UnknownNameError("question", name, known)
-    asked = list(known) if "all" in questions else list(questions)
-    roots = list(dict.fromkeys(known[name].parent or name for name in asked))
-    seen, number = snapshot(origin, package=package), seed or int(f"{origin:%Y%m%d}")
-    horizon = max(HORIZONS)
-    parts = {r: gather(known[r], seen, state, horizon=horizon, seed=number) for r in roots}
+    roots = _roots(package, questions, origin)
+    seen = snapshot(origin, package=package)
+    number = int(f"{origin:%Y%m%d}") if seed is None else seed
+    parts = {q.id: gather(q, seen, state, horizon=max(HORIZONS), seed=number) for q in roots}
     parts = {name: part for name, part in parts.items() if part.target is not None}
     if not parts:
         raise CheckError("nothing to check", place=state, found=f"not at risk at {origin:%Y-%m}",
                          allowed="a state at risk in a question asked")  # fmt: skip
-    jobs = [Job(name, part.model, part.design) for name, part in parts.items()]
+    jobs = [job for part in parts.values() for job in _jobs(part, seen)]
     fitted = fit_all(jobs, seed=number, home=home, progress=progress)
     done = []
     for name, part in parts.items():
         say(f"checking {name}")
-        done.append(_checked(name, part, fitted[name], number, simulations, say))
+        found = None
+        if simulations and part.target is not None:
+            found = calibrate(
+                part.model, part.design, part.target, simulations=simulations, seed=number,
+                engine=engine, home=home, progress=_telling(name, say),
+            )  # fmt: skip
+        done.append(_checked(part, seen, fitted, number, found))
     return Check(state, origin, number, tuple(done))
 
 
+def _telling(name: str, say: Callable[[str], None]) -> Callable[[int, int], None]:
+    return lambda done, of: say(f"{name}: simulation {done} of {of}")
+
+
+def _roots(package: DataPackage, names: Sequence[str], origin: pd.Timestamp) -> list[Question]:
+    """Questions asked, each part replaced by the question that it belongs to."""
+    known = load_questions(package, as_of=origin)
+    for name in names:
+        if name != "all" and name not in known:
+            raise UnknownNameError("question", name, known)
+    asked = list(known) if "all" in names else list(names)
+    return [known[name] for name in dict.fromkeys(known[n].parent or n for n in asked)]
+
+
+def _informed(name: str) -> str:
+    return f"{name}, signs expected"
+
+
+def _jobs(part: Material, seen: Snapshot) -> list[Job]:
+    """The fit behind the forecast, and the same with the signs that the catalog expects."""
+    name = part.question.id
+    jobs = [Job(name, part.model, part.design)]
+    if part.model.features:
+        model = configured(part.question, part.model.features, processes=part.model.processes,
+                           priors="informed", catalog=seen.catalog)  # fmt: skip
+        jobs.append(Job(_informed(name), model, part.design))
+    return jobs
+
+
 def _checked(
-    name: str, part: Material, made: Fitted, seed: int, simulations: int, say: Callable[[str], None]
+    part: Material,
+    seen: Snapshot,
+    fitted: Mapping[str, Fitted],
+    seed: int,
+    calibration: Calibration | None,
 ) -> Checked:
-    if part.target is None:  # asked of those at risk only
+    name, target = part.question.id, part.target
+    if target is None:  # asked of those at risk only
         raise CheckError("nothing to check", place=name, found="not at risk", allowed="at risk")
+    made = fitted[name]
+    model, design, diagnostics = made.model, made.design, made.fit.diagnostics
     raw, chains = thin(made.fit.flat(), DRAWS), len(made.fit.raw["alpha_raw"])
-    unseen = prior_draws(sizes(made.design), DRAWS, seed)
-    model, design = made.model, made.design
-    found = predict(model, raw, design, part.target.thinned(PATHS), seed=seed)
-    p = {f"{name}, {h} months": found.p[:, h - 1] for h in HORIZONS}
-    p |= {f"… {mark}, {h} months": v[:, h - 1] for mark, v in found.marks.items()
-          for h in HORIZONS[-1:]}  # fmt: skip
-    scaled = power_scaling(p, log_prior(raw), log_likelihood(model, raw, design), chains=chains)
-    diagnostics = made.fit.diagnostics
-    calibration = None
-    if simulations:
-        calibration = calibrate(
-            part.model, part.design, part.target, simulations=simulations, seed=seed,
-            progress=lambda done, of: say(f"{name}: simulation {done} of {of}"),
-        )  # fmt: skip
+    p = _forecasts(name, model, raw, design, target, seed)
+    other = fitted.get(_informed(name))
+    informed = {}
+    if other is not None:
+        drawn = thin(other.fit.flat(), DRAWS)
+        informed = _forecasts(name, other.model, drawn, other.design, target, seed)
+    unseen = prior_draws(sizes(design), DRAWS, seed)
     return Checked(
         name,
+        part.question.title,
+        len(part.design.states),
+        int(part.risk.rows["month"].min().year),
         part.design.months,
         len(part.design.event_ids),
         {"R-hat": diagnostics.rhat_max, "effective draws": diagnostics.ess_min,
-         "divergences": diagnostics.divergences, "E-BFMI": diagnostics.bfmi_min},
+         "divergent share": diagnostics.divergent_fraction, "E-BFMI": diagnostics.bfmi_min},
+        prior_table(part.question, part.model, part.design, seen.catalog),
         event_counts(model, unseen, design, seed=seed),
         event_counts(model, raw, design, seed=seed),
-        scaled,
-        influence(model, raw, design, found.p[:, HORIZONS[-1] - 1]),
+        power_scaling(p, log_prior(raw), log_likelihood(model, raw, design), chains=chains),
+        influence(model, raw, design, p[f"{name}, {HORIZONS[-1]} months"]),
+        _signs(p, informed),
         calibration,
     )  # fmt: skip
+
+
+def _forecasts(
+    name: str, model: Hazard, raw: Mapping[str, Array], design: Design, target: Target, seed: int
+) -> dict[str, Array]:
+    """Headline probabilities by name, draw by draw."""
+    found = predict(model, raw, design, target.thinned(PATHS), seed=seed)
+    last = HORIZONS[-1]
+    p = {f"{name}, {h} months": found.p[:, h - 1] for h in HORIZONS}
+    return p | {f"… {mark}, {last} months": v[:, last - 1] for mark, v in found.marks.items()}
+
+
+def _signs(neutral: Mapping[str, Array], informed: Mapping[str, Array]) -> pd.DataFrame:
+    rows = []
+    for name in informed:
+        row = {"forecast": name, **summary(neutral[name])}
+        row |= {f"{key}_informed": v for key, v in summary(informed[name]).items()}
+        rows.append(row)
+    columns = ["forecast", *(f"{key}{kind}" for kind in ("", "_informed")
+                             for key in ("p", "lo90", "hi90"))]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)

@@ -15,10 +15,24 @@ import pandas as pd
 
 from forecast.models.design import AIMS, GAPS, STAGES, Array, Design
 from forecast.models.hazard import Hazard, cells, columns, effects
+from indicators.errors import TocsinError
 
-__all__ = ["Months", "event_counts", "months_at_risk", "replicated", "simulated_design"]
+__all__ = [
+    "Months",
+    "PredictiveError",
+    "event_counts",
+    "months_at_risk",
+    "replicated",
+    "simulated_design",
+]
 
 COLUMNS = ["what", "observed", "median", "lo90", "hi90", "tail"]
+
+
+class PredictiveError(TocsinError, ValueError):
+    """A design whose events cannot be drawn anew."""
+
+    exit_code = 2
 
 
 @dataclass(frozen=True)
@@ -82,7 +96,20 @@ def replicated(
     Returns
     -------
     (draws, n) array of int
+
+    Raises
+    ------
+    PredictiveError
+        Months count in part (delayed reporting, bounds on hindsight): how many events a part of
+        a month would have shown is not drawn here.
     """
+    parts = at.months != np.round(at.months)
+    if parts.any():
+        raise PredictiveError(
+            "months that count in part", place=design.question,
+            found=f"{int(parts.sum())} cells with parts of months", allowed="whole months",
+            remedy="check the model without delayed reporting and at face value.",
+        )  # fmt: skip
     e = effects(raw, model.constants(design), np)
     eta = cells(e, design.arrays(), np)[:, at.cell] + columns(e, np)[:, at.column]
     p = -np.expm1(-np.exp(np.minimum(eta, 30.0)))

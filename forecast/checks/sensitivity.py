@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.influence import RELIABLE, without_each
+from forecast.influence import RELIABLE, log_chance, without_each
 from forecast.models.design import Array, Design
 from forecast.models.hazard import RAW, Hazard, cells, columns, effects
 from forecast.predict import logit
@@ -61,16 +61,12 @@ def log_likelihood(model: Hazard, raw: Mapping[str, Array], design: Design) -> A
     quiet = np.einsum("dc,ck,dk->d", np.exp(cell), design.exposure,
                       np.exp(column[:, design.column]), optimize=True)  # fmt: skip
     eta = cell[:, design.event_cell] + column[:, design.event_column]
-    total = _log1mexp(eta) @ design.event_weight - quiet
+    total = log_chance(eta) @ design.event_weight - quiet
     rate = e["sign"][:, design.sign_kind] + e["birth"][:, design.sign_state]
-    total += _log1mexp(rate) @ design.sign_count - np.exp(rate) @ design.sign_months
+    total += log_chance(rate) @ design.sign_count - np.exp(rate) @ design.sign_months
     odds = e["mark"]
     total += odds @ design.mark_weaken - np.logaddexp(0.0, odds) @ design.mark_total
     return np.asarray(total)
-
-
-def _log1mexp(eta: Array) -> Array:
-    return np.asarray(np.log(-np.expm1(-np.exp(eta))))
 
 
 def power_scaling(

@@ -1,69 +1,53 @@
 """Simulation-based calibration on the real design: would the intervals cover, if the model held.
 
 Parameters are drawn from the prior, events from the parameters over the months that were, and the
-model is fitted to them with the program that makes forecasts. The rank of each true value among
+model is fitted to them with an engine that makes forecasts [1]_. The rank of each true value among
 its posterior draws is then uniform, whatever the prior; intervals that are too narrow, too wide
 or biased leave a mark on the ranks.
+
+An approximation is ranked by the draws that it hands out, resampled by their importance weights,
+and only where its k-hat is at most 0.7 and it has as many effective draws as are ranked; elsewhere
+the same data go to NUTS and its gate. What is refused, and by what, depends on the data alone, so
+the ranks of the rest stay uniform. Every simulation is kept as soon as it is done: a run that was
+stopped, or one that asks for more, goes on from there.
 
 References
 ----------
 .. [1] Talts, S., Betancourt, M., Simpson, D., Vehtari, A., Gelman, A. (2018). Validating Bayesian
    inference algorithms with simulation-based calibration. arXiv:1804.06788
-.. [2] Säilynoja, T., Bürkner, P.-C., Vehtari, A. (2022). Graphical test for discrete uniformity
-   and its applications in goodness-of-fit evaluation and multiple sample comparison. Statistics
-   and Computing 32:32. doi:10.1007/s11222-022-10090-6
 """
 
+from __future__ import annotations
+
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from forecast import cache
+from forecast.approximate import Approximation, Laplace
 from forecast.checks.predictive import simulated_design
-from forecast.engine import room
-from forecast.models.design import Array, Design
+from forecast.checks.ranks import DRAWS, Calibration, collected
+from forecast.engine import CODE, ROOM
+from forecast.models.design import Array, Capacity, Design
 from forecast.models.hazard import Hazard, effects, prior_draws, sizes
-from forecast.predict import Target, predict, thin
-from forecast.sampling import Sampler, Settings
+from forecast.predict import Target, logit, predict, thin
+from forecast.sampling import KHAT_MAX, Diagnostics, Fit, Sampler, Settings
 
-__all__ = ["Calibration", "calibrate", "uniformity"]
+__all__ = ["ENGINES", "HORIZONS", "calibrate"]
 
-DRAWS = 250
-"""Posterior draws that a true value is ranked among: thinned, so that they are close to
-independent."""
-MAX_EVENTS = 512
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Ranks of true values among posterior draws.
-
-    Attributes
-    ----------
-    ranks : DataFrame
-        One row a simulation, one column a quantity; whole numbers from 0 to `draws`.
-    draws : int
-    refused : int
-        Simulations whose fit did not pass the gate; they are not among the ranks.
-    too_many : int
-        Draws of the prior with more events than the program has room for; drawn again.
-    """
-
-    ranks: pd.DataFrame = field(repr=False)
-    draws: int
-    refused: int
-    too_many: int
-
-    def table(self) -> pd.DataFrame:
-        """Coverage of central intervals and uniformity of ranks, one row a quantity."""
-        rows = []
-        for name in self.ranks:
-            u = (self.ranks[name].to_numpy(dtype=float) + 0.5) / (self.draws + 1)
-            inside = [float((np.abs(u - 0.5) <= width / 2).mean()) for width in (0.5, 0.9)]
-            rows.append((name, len(u), *inside, float(u.mean()), uniformity(u, seed=1)))
-        columns = ["quantity", "simulations", "cover50", "cover90", "mean_rank", "p_uniform"]
-        return pd.DataFrame(rows, columns=columns)
+ENGINES = ("approximate", "exact")
+HORIZONS = (12, 36)
+"""Months of the forecasts that are ranked; marks at the last."""
+MAX_EVENTS = ROOM.events
+"""Events that the program that makes forecasts has room for: the prior's wildest data are left
+out, the prior of the rest is the same."""
+PATHS = 20
+MODULES = (*CODE, "forecast.checks.predictive", "forecast.checks.simulated", "forecast.predict")
+"""Modules that decide a rank: other code, other file."""
 
 
 def calibrate(
@@ -73,7 +57,8 @@ def calibrate(
     *,
     simulations: int,
     seed: int,
-    horizon: int = 36,
+    engine: str = "approximate",
+    home: Path | None = None,
     settings: Settings | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Calibration:
@@ -88,10 +73,12 @@ def calibrate(
         The state whose forecast is among the quantities.
     simulations : int
     seed : int
-    horizon : int, optional
-        Months of the forecast that is ranked.
+    engine : {'approximate', 'exact'}, optional
+        What fits; an approximation that refuses itself is made again by NUTS.
+    home : Path, optional
+        Where simulations are kept as they are done; None keeps none.
     settings : Settings, optional
-        Of the sampler; the gate is the usual one.
+        Of NUTS; the gate is the usual one.
     progress : callable, optional
         Told how many are done, of how many.
 
@@ -99,32 +86,137 @@ def calibrate(
     -------
     Calibration
     """
-    size = replace(room([design]), events=MAX_EVENTS, columns=2 * room([design]).columns)
-    sampler = Sampler(model, design.padded(size), settings)
-    few = target.thinned(20)
-    few = replace(few, paths=few.paths[:horizon])
-    ranks: list[dict[str, int]] = []
-    refused, too_many, number = 0, 0, 0
-    while len(ranks) + refused < simulations:
+    target = target.thinned(PATHS)
+    target = replace(target, paths=target.paths[: max(HORIZONS)])
+    lab = _Lab(model, design, target, engine, settings or Settings(), seed)
+    kept = _Kept(home, lab)
+    rows: list[Mapping[str, Any]] = []
+    done, number = 0, 0
+    while done < simulations:
         number += 1
-        true = prior_draws(sizes(design), 1, int(np.random.SeedSequence([seed, number])
-                                                 .generate_state(1)[0]))  # fmt: skip
-        made = simulated_design(model, true, design, seed=seed + number)
-        if len(made.event_ids) > MAX_EVENTS:
-            too_many += 1
+        row = kept.rows.get(number)
+        if row is None:
+            row = lab.simulate(number)
+            kept.add(row)
+        rows.append(row)
+        if row["outcome"] == "too many":
             continue
-        fit = sampler(model, made, seed=seed + number)
-        if fit.diagnostics.failures():
-            refused += 1
-        else:
-            drawn = thin(fit.flat(), DRAWS)
-            padded = made.padded(size)
-            here = _quantities(model, _padded(true, drawn), padded, few, seed)
-            there = _quantities(model, drawn, padded, few, seed)
-            ranks.append({k: int((there[k] < here[k][0]).sum()) for k in here})
+        done += 1
         if progress is not None:
-            progress(len(ranks) + refused, simulations)
-    return Calibration(pd.DataFrame(ranks), DRAWS, refused, too_many)
+            progress(done, simulations)
+    return collected(rows, engine)
+
+
+@dataclass
+class _Lab:
+    """One question's simulations: programs are compiled when first needed."""
+
+    model: Hazard
+    design: Design
+    target: Target
+    engine: str
+    settings: Settings
+    seed: int
+    _laplace: Laplace | None = None
+    _sampler: Sampler | None = None
+
+    @property
+    def room(self) -> Capacity:
+        """Of the real design, but for events; more would add nothing but time."""
+        return replace(self.design.capacity, events=MAX_EVENTS)
+
+    def key(self) -> str:
+        """What decides every rank, as a hash."""
+        how = (self.engine, Approximation(), self.settings, self.seed, DRAWS, MAX_EVENTS, PATHS)
+        known = (repr(self.model), self.design.digest(), self.target.digest())
+        return cache.digest(how, known, cache.versions(), cache.code(*MODULES))
+
+    def simulate(self, number: int) -> dict[str, Any]:
+        """Draw one truth and its data, fit, and rank; each step has a seed of its own."""
+        state = np.random.SeedSequence([self.seed, number]).generate_state(5) >> 1
+        of_truth, of_data, of_fit, of_true_future, of_futures = map(int, state)
+        true = prior_draws(sizes(self.design), 1, of_truth)
+        made = simulated_design(self.model, true, self.design, seed=of_data)
+        row: dict[str, Any] = {"number": number, "events": len(made.event_ids), "fallback": False,
+                               "khat": None, "ranks": {}, "values": {}}  # fmt: skip
+        if len(made.event_ids) > MAX_EVENTS:
+            return row | {"outcome": "too many"}
+        fit, about = self._fit(made, of_fit)
+        row |= about
+        if not _enough(fit.diagnostics):
+            return row | {"outcome": "refused"}
+        drawn = thin(fit.flat(), DRAWS)
+        padded = made.padded(self.room)
+        here = self._quantities(_padded(true, drawn), padded, of_true_future)
+        there = self._quantities(drawn, padded, of_futures)
+        ranks = {k: int((there[k] < here[k][0]).sum()) for k in here}
+        values = {k: [float(here[k][0]), float(there[k].mean()), float(there[k].std())]
+                  for k in here}  # fmt: skip
+        return row | {"outcome": "ranked", "ranks": ranks, "values": values}
+
+    def _fit(self, made: Design, seed: int) -> tuple[Fit, dict[str, Any]]:
+        about: dict[str, Any] = {}
+        if self.engine == "approximate":
+            if self._laplace is None:
+                self._laplace = Laplace(self.model, self.design.padded(self.room))
+            fit = self._laplace(self.model, made, seed=seed)
+            about = {"khat": fit.diagnostics.khat}
+            if _enough(fit.diagnostics):
+                return fit, about
+            about["fallback"] = True
+        if self._sampler is None:
+            self._sampler = Sampler(self.model, self.design.padded(self.room), self.settings)
+        return self._sampler(self.model, made, seed=seed), about
+
+    def _quantities(self, raw: Mapping[str, Array], design: Design, seed: int) -> dict[str, Array]:
+        """What a forecast reports, draw by draw: its log-odds, the log rate, the effects."""
+        found = predict(self.model, raw, design, self.target, seed=seed)
+        e = effects(raw, self.model.constants(design), np)
+        out = {f"forecast, {h} months": logit(found.p[:, h - 1]) for h in HORIZONS}
+        last = HORIZONS[-1]
+        out |= {f"forecast: {mark}, {last} months": logit(p[:, last - 1])
+                for mark, p in found.marks.items()}  # fmt: skip
+        out |= {"log rate": e["alpha"], "live process": e["stage"][:, 1],
+                "draft": e["stage"][:, 2], "after an event": e["gap"][:, 1]}  # fmt: skip
+        for i, name in enumerate(self.model.features):
+            out[f"effect of {name}"] = e["beta"][:, i]
+        if design.has_signs:
+            out["first sign"] = e["sign"][:, 0]
+        return out
+
+
+def _enough(found: Diagnostics) -> bool:
+    """Tell whether a fit may be ranked: by the gate, or by what ranks ask of an approximation."""
+    if found.engine == "approximate":
+        return found.khat <= KHAT_MAX and found.ess_min >= DRAWS
+    return not found.failures()
+
+
+class _Kept:
+    """Simulations done so far, one line each, in a file named by what decides them."""
+
+    def __init__(self, home: Path | None, lab: _Lab) -> None:
+        self.path = None if home is None else home / "checks" / f"{lab.key()}.jsonl"
+        self.rows: dict[int, dict[str, Any]] = {}
+        self.cut = ""
+        if self.path is not None and self.path.exists():
+            text = self.path.read_text(encoding="utf-8")
+            self.cut = "" if text.endswith("\n") else "\n"
+            for line in text.splitlines():
+                try:
+                    row = json.loads(line)
+                except ValueError:  # cut off when the run was stopped: simulated again
+                    continue
+                self.rows[row["number"]] = row
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Write one, whole before the next begins."""
+        if self.path is None:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a", encoding="utf-8") as handle:
+            handle.write(f"{self.cut}{json.dumps(row)}\n")
+        self.cut = ""
 
 
 def _padded(true: Mapping[str, Array], like: Mapping[str, Array]) -> dict[str, Array]:
@@ -135,49 +227,3 @@ def _padded(true: Mapping[str, Array], like: Mapping[str, Array]) -> dict[str, A
         blank[tuple(slice(n) for n in true[name].shape)] = true[name]
         out[name] = blank
     return out
-
-
-def _quantities(
-    model: Hazard, raw: Mapping[str, Array], design: Design, target: Target, seed: int
-) -> dict[str, Array]:
-    """What a forecast reports, draw by draw: the level, the stages, the forecast itself."""
-    e = effects(raw, model.constants(design), np)
-    p = predict(model, raw, design, target, seed=seed).p[:, -1]
-    out = {"log rate": e["alpha"], "live process": e["stage"][:, 1], "draft": e["stage"][:, 2],
-           "after an event": e["gap"][:, 1], "forecast": p}  # fmt: skip
-    for i, name in enumerate(model.features):
-        out[name] = e["beta"][:, i]
-    if design.has_signs:
-        out["first sign"] = e["sign"][:, 0]
-    return out
-
-
-def uniformity(u: Array, *, seed: int, repeats: int = 2000) -> float:
-    """Return the probability that uniform ranks would look as uneven as these.
-
-    Parameters
-    ----------
-    u : (n,) array
-        Ranks scaled into (0, 1).
-    seed : int
-        Of the uniform samples compared with.
-    repeats : int, optional
-
-    Returns
-    -------
-    float
-        Share of uniform samples whose distribution function leaves the binomial envelope at
-        least as far as that of `u`, anywhere.
-    """
-    from scipy.stats import binom
-
-    n = len(u)
-    grid = np.arange(1, 20) / 20
-
-    def worst(samples: Array) -> Array:
-        counts = (samples[:, :, None] <= grid).sum(axis=1)
-        low, high = binom.cdf(counts, n, grid), binom.sf(counts - 1, n, grid)
-        return np.asarray(np.minimum(low, high).min(axis=1))
-
-    flat = np.random.default_rng(seed).uniform(size=(repeats, n))
-    return float((worst(flat) <= worst(np.asarray(u)[None, :])[0]).mean())

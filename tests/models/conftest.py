@@ -89,10 +89,24 @@ def fitted(sampler, model, design, seed):
     return design.padded(sampler.capacity), sampler(model, design, seed=seed)
 
 
+def one_rate(months, events):
+    """One state, one cell, nothing under way: `events` in `months` and as many without."""
+    empty = np.zeros(0)
+    return Design(
+        "one rate", ("A",), ("r",), ("",), (), (), np.zeros((1, 0)), np.zeros(1, int),
+        np.zeros(1, int), np.zeros(1, int), np.zeros((1, 0)), empty.astype(int),
+        np.zeros(1, int), np.array([[months]]), np.zeros(events, int), np.zeros(events, int),
+        np.ones(events), tuple(f"e{i}" for i in range(events)), empty, empty, empty.astype(int),
+        empty.astype(int), np.zeros(4), np.zeros(4),
+    )  # fmt: skip
+
+
 @pytest.fixture(scope="session")
 def lab():
     """What tests simulate with."""
-    return SimpleNamespace(empty_design=empty_design, simulate=simulate, fitted=fitted)
+    return SimpleNamespace(
+        empty_design=empty_design, simulate=simulate, fitted=fitted, one_rate=one_rate
+    )
 
 
 @pytest.fixture(scope="session")

@@ -3,39 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import stats
 
-from forecast.checks import simulated as sbc
 from forecast.checks.main import CheckError, check
-from forecast.checks.page import page
-from forecast.checks.predictive import event_counts, months_at_risk, simulated_design
+from forecast.checks.predictive import (
+    PredictiveError,
+    event_counts,
+    months_at_risk,
+    replicated,
+    simulated_design,
+)
+from forecast.checks.ranks import envelope, uniformity
 from forecast.checks.sensitivity import influence, log_likelihood, log_prior, power_scaling
-from forecast.checks.simulated import Calibration, calibrate, uniformity
+from forecast.influence import log_chance
 from forecast.models.design import Design
 from forecast.models.hazard import Hazard, prior_draws, sizes
-from forecast.predict import Target
 from indicators.errors import UnknownNameError
 
 FLAT = Hazard(region_scale=0.0, state_scale=0.0, birth_scale=0.0, slot_scale=0.0)
 """A model of one rate: every effect that could differ is switched off."""
-
-
-def one_rate(months: float, events: int) -> Design:
-    """One state, one cell, nothing under way: `events` in `months` and as many without."""
-    empty = np.zeros(0)
-    return Design(
-        "one rate", ("A",), ("r",), ("",), (), (), np.zeros((1, 0)), np.zeros(1, int),
-        np.zeros(1, int), np.zeros(1, int), np.zeros((1, 0)), empty.astype(int),
-        np.zeros(1, int), np.array([[months]]), np.zeros(events, int), np.zeros(events, int),
-        np.ones(events), tuple(f"e{i}" for i in range(events)), empty, empty, empty.astype(int),
-        empty.astype(int), np.zeros(4), np.zeros(4),
-    )  # fmt: skip
 
 
 def posterior(design: Design, draws: int, seed: int) -> dict[str, np.ndarray]:
@@ -64,8 +54,8 @@ def test_months_and_events_are_all_there(real_design: tuple[Hazard, Design]) -> 
     assert (at.events <= at.months).all()
 
 
-def test_replicated_events_follow_the_binomial() -> None:
-    design = one_rate(2000.0, 4)
+def test_replicated_events_follow_the_binomial(lab: Any) -> None:
+    design = lab.one_rate(2000.0, 4)
     raw = {k: np.repeat(v[:1], 4000, axis=0) for k, v in posterior(design, 1, 3).items()}
     table = event_counts(FLAT, raw, design, seed=1).set_index("what")
     rate = np.exp(FLAT.rate.mu + FLAT.rate.sigma * raw["alpha_raw"][0])
@@ -88,8 +78,8 @@ def test_the_prior_of_every_question_can_have_made_what_was_seen(
     assert table.loc[0, "hi90"] < 300  # and does not expect one a year in every state
 
 
-def test_log_prior_is_of_normals_and_half_normals() -> None:
-    raw = prior_draws(sizes(one_rate(10.0, 1)), 2, 1)
+def test_log_prior_is_of_normals_and_half_normals(lab: Any) -> None:
+    raw = prior_draws(sizes(lab.one_rate(10.0, 1)), 2, 1)
     exact = sum(stats.norm.logpdf(v).reshape(2, -1).sum(axis=1) for v in raw.values())
     found = log_prior(raw)
     assert found[1] - found[0] == pytest.approx(exact[1] - exact[0])
@@ -109,21 +99,21 @@ def test_log_likelihood_is_the_model_s(real_design: tuple[Hazard, Design]) -> No
     np.testing.assert_allclose(log_likelihood(model, raw, design), theirs, rtol=1e-9)
 
 
-def test_leaving_an_event_out_is_the_posterior_without_it() -> None:
-    design = one_rate(3000.0, 5)
+def test_leaving_an_event_out_is_the_posterior_without_it(lab: Any) -> None:
+    design = lab.one_rate(3000.0, 5)
     raw = posterior(design, 40_000, 2)
     p = chance(raw, 36)
     found = influence(FLAT, raw, design, p)
-    without = chance(posterior(one_rate(3000.0, 4), 40_000, 3), 36)
+    without = chance(posterior(lab.one_rate(3000.0, 4), 40_000, 3), 36)
     assert found["p_without"].to_numpy() == pytest.approx(np.full(5, without.mean()), rel=0.02)
     assert found["reliable"].all()
     assert (found["log_odds"] > 0).all()
 
 
-def test_an_event_that_carries_everything_is_not_believed_by_reweighting() -> None:
+def test_an_event_that_carries_everything_is_not_believed_by_reweighting(lab: Any) -> None:
     # the rate of one event in very few months is far from its prior: too far to reweight
     wide = replace(FLAT, rate=replace(FLAT.rate, sigma=6.0))
-    design = one_rate(3.0, 12)
+    design = lab.one_rate(3.0, 12)
     raw = prior_draws(sizes(design), 4000, 1)
     log_lik = log_likelihood(wide, raw, design)
     rng = np.random.default_rng(1)
@@ -134,10 +124,10 @@ def test_an_event_that_carries_everything_is_not_believed_by_reweighting() -> No
     assert set(table["reliable"]) == {bool(k <= 0.7) for k in table["k_hat"]}
 
 
-def test_power_scaling_tells_prior_from_data() -> None:
+def test_power_scaling_tells_prior_from_data(lab: Any) -> None:
     told = {}
     for months, events in ((12.0, 0), (200_000.0, 300)):
-        design = one_rate(months, events)
+        design = lab.one_rate(months, events)
         raw = posterior(design, 8000, 4)
         likelihood = log_likelihood(FLAT, raw, design)
         table = power_scaling({"p": chance(raw, 36)}, log_prior(raw), likelihood, chains=4)
@@ -176,71 +166,37 @@ def test_simulated_data_keep_the_months_and_fit_the_program(
     assert made.digest() == again.digest()
 
 
-def stub(narrow: float) -> Any:
-    """Return a sampler that answers with its prior, drawn together by a factor."""
-
-    class Stub:
-        def __init__(self, model: Any, design: Design, settings: Any) -> None:
-            self.capacity = design.capacity
-
-        def __call__(self, model: Any, design: Design, *, seed: int) -> Any:
-            padded = design.padded(self.capacity)
-            raw = prior_draws(sizes(padded), 400, seed + 10_000)
-            fine = SimpleNamespace(failures=list)
-            drawn = {name: narrow * value for name, value in raw.items()}
-            return SimpleNamespace(diagnostics=fine, flat=lambda: drawn)
-
-    return Stub
+def test_the_envelope_is_left_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(5)
+    outside = [not envelope(rng.uniform(size=60)).inside for _ in range(400)]
+    assert 0.02 <= np.mean(outside) <= 0.09
+    assert not envelope(rng.beta(0.5, 0.5, 200)).inside
+    assert not envelope(rng.beta(2, 1.2, 200)).inside
 
 
-def target() -> Target:
-    """A state with nothing under way, no covariate, no end of its spell."""
-    unit = pd.DataFrame([{"slot": "", "stage": 0, "stage_age": 0, "had_before": 0, "gap": 0.0,
-                          "aim": ""}])  # fmt: skip
-    return Target("A", "r", unit, np.zeros((12, 20, 0)), (0.0, 0.0))
+def test_the_chance_of_an_event_holds_for_any_hazard() -> None:
+    with np.errstate(all="raise", under="ignore"):
+        found = log_chance(np.array([-900.0, -40.0, -29.9, -2.0, 5.0, 800.0]))
+    assert found[:2] == pytest.approx([-900.0, -40.0])
+    assert found[2] == pytest.approx(-29.9)
+    assert found[3] == pytest.approx(np.log(1 - np.exp(-np.exp(-2.0))))
+    assert found[4:] == pytest.approx([0.0, 0.0])
 
 
-@pytest.mark.parametrize(("narrow", "good"), [(1.0, True), (0.25, False)])
-def test_ranks_show_a_sampler_that_is_too_sure(
-    narrow: float, good: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # without data the prior is the posterior: ranks of the honest stub are uniform
-    monkeypatch.setattr(sbc, "Sampler", stub(narrow))
-    done: list[int] = []
-    ask: Any = (FLAT, one_rate(1.0, 0), target())
-    found = calibrate(*ask, simulations=80, seed=3, horizon=6,
-                      progress=lambda n, of: done.append(n))  # fmt: skip
-    table = found.table().set_index("quantity")
-    assert done == list(range(1, 81))
-    assert len(found.ranks) == 80
-    if good:
-        assert table.loc["log rate", "p_uniform"] > 0.01
-        assert 0.8 <= table.loc["forecast", "cover90"] <= 1.0
-    else:
-        assert table.loc["log rate", "p_uniform"] < 0.01
-        assert table.loc["forecast", "cover90"] < 0.75
+def test_heavy_tails_are_called_unreliable_not_an_error(lab: Any) -> None:
+    wide = replace(FLAT, rate=replace(FLAT.rate, sigma=300.0))
+    design = lab.one_rate(3.0, 2)
+    raw = prior_draws(sizes(design), 2000, 1)
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        table = influence(wide, raw, design, np.full(2000, 0.1))
+    assert not table["reliable"].any()
 
 
-def test_refused_fits_are_counted_not_ranked(monkeypatch: pytest.MonkeyPatch) -> None:
-    kind = stub(1.0)
-    monkeypatch.setattr(kind, "__call__", lambda self, model, design, *, seed: SimpleNamespace(
-        diagnostics=SimpleNamespace(failures=lambda: ["R-hat"]), flat=dict))  # fmt: skip
-    monkeypatch.setattr(sbc, "Sampler", kind)
-    found: Calibration = calibrate(FLAT, one_rate(1.0, 0), target(), simulations=3, seed=1)
-    assert (found.refused, len(found.ranks)) == (3, 0)
-    assert found.table().empty
-
-
-def test_the_page_holds_every_check(cheap: Any) -> None:
-    found = check("TKM", "2016-07-01", questions=["neutrality_weakening"])
-    text = page(found)
-    # a part is checked with the question it belongs to
-    assert [item.question for item in found.questions] == ["neutrality_text_revision"]
-    for part in ("Events the prior expects", "leans on", "Without single past events"):
-        assert part in text
-    for event in found.questions[0].influence["event"]:
-        assert event in text
-    assert "Would the intervals cover" not in text
+def test_months_that_count_in_part_are_not_drawn_anew(lab: Any) -> None:
+    part = lab.one_rate(10.5, 1)
+    raw = prior_draws(sizes(part), 2, 1)
+    with pytest.raises(PredictiveError, match="whole months"):
+        replicated(FLAT, raw, part, months_at_risk(part), seed=1)
 
 
 def test_what_cannot_be_checked_is_refused(cheap: Any) -> None:
@@ -248,31 +204,3 @@ def test_what_cannot_be_checked_is_refused(cheap: Any) -> None:
         check("TKM", "2016-07-01", questions=["coup"])
     with pytest.raises(CheckError, match="not at risk"):
         check("DEU", "2016-07-01", questions=["neutrality_text_revision"])
-
-
-@pytest.mark.slow
-def test_intervals_cover_on_the_real_design(
-    real_design: tuple[Hazard, Design], at_home: Target
-) -> None:
-    """Calibration by simulation with the program that makes forecasts; `make slow`."""
-    model, design = real_design
-    found = calibrate(model, design, at_home, simulations=40, seed=20160701)
-    table = found.table()
-    assert found.refused <= 4
-    assert (table["p_uniform"] > 0.01 / len(table)).all(), table
-    assert table["cover90"].between(0.75, 1.0).all(), table
-
-
-@pytest.fixture(scope="module")
-def at_home() -> Target:
-    """Turkmenistan at the founding origin."""
-    from forecast.material import gather
-    from forecast.questions import load_questions
-    from indicators.tables import load
-    from indicators.vintages import snapshot
-
-    package = load()
-    question = load_questions(package)["neutrality_text_revision"]
-    part = gather(question, snapshot("2016-07-01", package=package), "TKM", horizon=36, seed=1)
-    assert part.target is not None
-    return part.target
