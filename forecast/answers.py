@@ -69,6 +69,11 @@ class Answer:
     face: Prediction | None = None
     hindsight: Carried | None = None
 
+    @property
+    def own(self) -> Prediction | None:
+        """Prediction that prior, drivers and variants belong to: of a pool its hazard member's."""
+        return self.rivals.get("hazard", self.default)
+
 
 def recall(
     home: Path | None,

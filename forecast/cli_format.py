@@ -201,6 +201,9 @@ def _together(payload: Row) -> list[RenderableType]:
     out: list[RenderableType] = []
     if joint := payload.get("joint"):
         out += [Text(), _lines("together", joint["words"])]
+    if pool := payload.get("pool"):
+        out.append(Text(f"pool: {pool['words']}"))
+        out.append(Text("prior share, no process, strict and drivers: of its hazard member"))
     if powers := payload.get("powers"):
         out.append(Text(f"powers: {powers['words']}"))
     return out

@@ -299,7 +299,7 @@ _BACKTEST = click.option(
     "--backtest",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     metavar="FOLDER",
-    help="Show the model's record in this backtest, as far as it could be judged at the origin.",
+    help="Show the model's record there, as judged at the origin; a pool learns weights from it.",
 )
 _STATE = click.option(
     "--state",

@@ -23,12 +23,14 @@ import pandas as pd
 from forecast.answers import Answer
 from forecast.models.base_rate import BaseRate
 from forecast.models.design import Array
-from forecast.predict import Prediction
+from forecast.models.pool import Pool
+from forecast.predict import Prediction, logit
 
-__all__ = ["DRAWS", "mixed", "mixture", "of_base_rate"]
+__all__ = ["DRAWS", "log_odds", "mixed", "mixture", "of_base_rate"]
 
 DRAWS = 1000
 """Draws that each member puts in."""
+TINY = 1e-300
 
 
 def of_base_rate(
@@ -68,20 +70,25 @@ def of_base_rate(
     return Prediction(p, parts)
 
 
-def mixture(members: Sequence[Prediction], *, seed: int) -> Prediction:
-    """Return the equal mixture of the members' draws.
+def mixture(
+    members: Sequence[Prediction], *, seed: int, weights: Sequence[float] = ()
+) -> Prediction:
+    """Return the mixture of the members' draws.
 
     Parameters
     ----------
     members : sequence of Prediction
         Of one horizon; a mark that a member does not know is no mark of the pool.
     seed : int
-        For the order of the draws, which is the same for all marks.
+        For the order of the draws, which is the same for all marks and questions: a member that
+        is right about one question is taken to be right about the others.
+    weights : sequence of float, optional
+        Shares of the draws, adding up to one; equal ones unless given.
 
     Returns
     -------
     Prediction
-        (members * DRAWS, horizon) arrays. Its mean is the plain average of the members' means.
+        (members * DRAWS, horizon) arrays. Its mean is the weighted average of the members' means.
 
     Raises
     ------
@@ -90,11 +97,12 @@ def mixture(members: Sequence[Prediction], *, seed: int) -> Prediction:
     """
     if not members:
         raise ValueError("a pool needs a member")
-    order = np.random.default_rng([seed, 29]).permutation(len(members) * DRAWS)
+    sizes = _sizes(weights or [1 / len(members)] * len(members), len(members) * DRAWS)
+    order = np.random.default_rng([seed, 29]).permutation(sum(sizes))
     named = [m for m in members[0].marks if all(m in other.marks for other in members)]
 
     def together(arrays: Sequence[Array]) -> Array:
-        return np.concatenate([_resized(a) for a in arrays])[order]
+        return np.concatenate([_resized(a, n) for a, n in zip(arrays, sizes, strict=True)])[order]
 
     paths = max(m.by_path().shape[1] for m in members)
     apart = [np.repeat(m.by_path(), paths // m.by_path().shape[1], axis=1) for m in members]
@@ -105,14 +113,70 @@ def mixture(members: Sequence[Prediction], *, seed: int) -> Prediction:
     )
 
 
-def _resized(draws: Array) -> Array:
-    """As many draws from every member: evenly spaced ones."""
-    if len(draws) == DRAWS:
+def _sizes(weights: Sequence[float], total: int) -> list[int]:
+    """Whole numbers of draws, the largest remainders rounded up."""
+    exact = np.asarray(weights, float) * total
+    whole = np.floor(exact).astype(int)
+    most = np.argsort(whole - exact, kind="stable")[: total - int(whole.sum())]
+    whole[most] += 1
+    return [int(n) for n in whole]
+
+
+def _resized(draws: Array, size: int) -> Array:
+    """As many draws as asked for: evenly spaced ones."""
+    if len(draws) == size:
         return draws
-    return np.asarray(draws[np.linspace(0, len(draws) - 1, DRAWS).astype(int)])
+    return np.asarray(draws[np.linspace(0, len(draws) - 1, size).astype(int)])
 
 
-def mixed(found: Answer, classes: pd.DataFrame, counts: Mapping[str, int], *, seed: int) -> Answer:
+def log_odds(members: Sequence[Prediction], pool: Pool, *, seed: int) -> Prediction:
+    """Return the pool of the members' log-odds, draw by draw.
+
+    Parameters
+    ----------
+    members : sequence of Prediction
+        In the order of the pool's members.
+    pool : Pool
+        By log-odds.
+    seed : int
+        For the order in which draws meet.
+
+    Returns
+    -------
+    Prediction
+        (DRAWS, horizon) arrays, moved in log-odds so that each mean is the pool of the members'
+        means, which is what was scored. A mark keeps its share of the event in each draw.
+    """
+    rng = np.random.default_rng([seed, 29])
+    drawn = [_resized(m.p, DRAWS)[rng.permutation(DRAWS)] for m in members]
+    p = _moved_to(pool.p(np.stack(drawn, axis=-1)), pool.p(_means([m.p for m in members])))
+    even = mixture(members, seed=seed, weights=pool.weights)
+    marks = {}
+    for name in even.marks:
+        share = (even.marks[name] / np.maximum(even.p, TINY))[:DRAWS]
+        goal = pool.p(_means([m.marks[name] for m in members]))
+        marks[name] = np.minimum(p * share * (goal / (p * share).mean(axis=0)), p)
+    return Prediction(p, marks)
+
+
+def _means(draws: Sequence[Array]) -> Array:
+    return np.stack([p.mean(axis=0) for p in draws], axis=-1)
+
+
+def _moved_to(p: Array, goal: Array) -> Array:
+    """Move draws by one step in log-odds a month until their mean is the goal."""
+    odds = logit(p)
+    low, high = np.full(p.shape[1], -30.0), np.full(p.shape[1], 30.0)
+    for _ in range(60):
+        middle = (low + high) / 2
+        above = (1 / (1 + np.exp(-(odds + middle)))).mean(axis=0) > goal
+        low, high = np.where(above, low, middle), np.where(above, middle, high)
+    return np.asarray(1 / (1 + np.exp(-(odds + low))))
+
+
+def mixed(
+    found: Answer, classes: pd.DataFrame, counts: Mapping[str, int], *, seed: int, pool: Pool
+) -> Answer:
     """Return the answer of the pool, its members beside it.
 
     Parameters
@@ -124,12 +188,14 @@ def mixed(found: Answer, classes: pd.DataFrame, counts: Mapping[str, int], *, se
     counts : mapping of str to int
         Events by mark known at the origin.
     seed : int
+    pool : Pool
+        Of `base_rate` and the members by name.
 
     Returns
     -------
     Answer
-        The rivals are now the members. What belongs to one member alone (drivers, cases,
-        hindsight, prior) is left out.
+        The rivals are now the members. Prior, true vintages, processes and drivers stay those of
+        the hazard among them; hindsight and cases, which move its own number, are left out.
     """
     if found.default is None:
         return found
@@ -141,9 +207,14 @@ def mixed(found: Answer, classes: pd.DataFrame, counts: Mapping[str, int], *, se
         horizon=found.default.p.shape[1],
         seed=seed,
     )
-    members = {"hazard": found.default, **found.rivals}
-    pool = mixture([base, *members.values()], seed=seed)
+    members = {"base_rate": base, "hazard": found.default, **found.rivals}
+    together = [members[name] for name in pool.members]
+    if pool.method == "log_odds":
+        said = log_odds(together, pool, seed=seed)
+    else:
+        said = mixture(together, seed=seed, weights=pool.weights)
+    del members["base_rate"]
     return replace(
-        found, default=pool, face=pool, rivals=members, strict=None, prior=None, raw=None,
-        padded=None, drivers={}, chains=1, hindsight=None,
+        found, default=said, face=said, rivals=members, raw=None, padded=None, chains=1,
+        hindsight=None,
     )  # fmt: skip

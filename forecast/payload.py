@@ -89,9 +89,9 @@ def _entry(
     headline = base if found.default is None else _at(found.default, horizon, mark)
     p = headline["p"]
     share = None
-    if found.prior is not None and found.default is not None:
+    if found.prior is not None and found.own is not None:
         share = prior_share(
-            _draws(found.default, mark)[:, horizon - 1], _draws(found.prior, mark)[:, horizon - 1]
+            _draws(found.own, mark)[:, horizon - 1], _draws(found.prior, mark)[:, horizon - 1]
         )
     closes = context.origin + pd.DateOffset(months=horizon) - pd.Timedelta(days=1)
     error = None
@@ -115,6 +115,7 @@ def _entry(
         "base_rate_class": base["class"],
         "ratio": plain(p / base["p"]),
         "prior_share": plain(share),
+        "beside": "hazard" if context.model == "pool" else context.model,
         "hindsight": _hindsight(found, horizon, mark),
         "no_process": _optional(found.no_process, horizon, mark),
         "strict": _optional(found.strict, horizon, mark),

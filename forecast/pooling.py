@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,11 +24,13 @@ from forecast.questions import load_questions
 from forecast.scores import log_score, two_way_bootstrap
 from indicators.tables import DataPackage, load
 
-__all__ = ["Pooled", "pooled"]
+__all__ = ["POOLS", "Pooled", "chosen_at", "pooled"]
 
 KEY = ["question", "state", "origin", "horizon"]
 LEFT_OUT = "TKM"
 RIVALS = ("pool_log_odds", "pool_stacked")
+POOLS = ("pool_linear", *RIVALS)
+"""The plain average first."""
 
 
 @dataclass(frozen=True)
@@ -91,11 +94,7 @@ def pooled(
     rows = wide.reset_index()
     share = chosen.groupby(KEY)["prior_share"].mean()
     package = load(data_dir)
-    known = load_questions(package)
-    roots = [name for name, question in known.items() if not question.parent]
-    teaching = rows[
-        (rows["horizon"] == horizon) & (rows["state"] != LEFT_OUT) & rows["question"].isin(roots)
-    ]
+    teaching = _teaching(rows, package, horizon)
     past: list[pd.DataFrame] = []
     made: list[pd.DataFrame] = []
     choices = []
@@ -115,6 +114,63 @@ def pooled(
         past.append(here[KEY].assign(**{name: said[name] for name in pools}))
     frame = pd.concat(made, ignore_index=True).join(share, on=KEY)[COLUMNS]
     return Pooled(frame.sort_values(COLUMNS[:5], ignore_index=True), pd.DataFrame(choices))
+
+
+def chosen_at(
+    forecasts: pd.DataFrame,
+    package: DataPackage,
+    *,
+    origin: pd.Timestamp,
+    members: tuple[str, ...],
+    seed: int,
+    horizon: int = 6,
+    delay_months: int = 12,
+) -> tuple[Mapping[str, Pool], dict[str, Any]]:
+    """Learn and choose a pool for a forecast of today from a backtest of the past.
+
+    Parameters
+    ----------
+    forecasts : DataFrame
+        A backtest of every member and, as `pooled` made them, of every pool.
+    package : DataPackage
+        Outcomes.
+    origin : Timestamp
+        Of the forecast: origins from this day on are left out, and windows are judged by what was
+        known on it.
+    members, seed, horizon, delay_months
+        As for `pooled`.
+
+    Returns
+    -------
+    pools : mapping of str to Pool
+        By name, weights learned.
+    choice : dict
+        As a row of `Pooled.choices`.
+    """
+    earlier = forecasts[forecasts["origin"] < origin]
+
+    def wide(models: tuple[str, ...]) -> pd.DataFrame:
+        found = earlier[KEY].drop_duplicates()
+        for model in models:
+            own = earlier.loc[earlier["model"] == model, [*KEY, "p"]]
+            found = found.merge(own.rename(columns={"p": model}).dropna(), on=KEY)
+        return found.sort_values(KEY, ignore_index=True)
+
+    teaching = _teaching(wide(members), package, horizon)
+    closed = _closed(teaching, origin - pd.DateOffset(months=delay_months), origin, package)
+    pools = _pools(closed, members)
+    weights = dict(zip(members, pools["pool_stacked"].weights, strict=True))
+    events = int(closed["y"].sum()) if len(closed) else 0
+    choice = {"origin": origin, "windows": len(closed), "events": events}
+    choice |= _choose([wide(POOLS)], closed, seed) | {f"weight_{m}": w for m, w in weights.items()}
+    return pools, choice
+
+
+def _teaching(rows: pd.DataFrame, package: DataPackage, horizon: int) -> pd.DataFrame:
+    """Windows that a pool may learn from, closed or not."""
+    roots = [name for name, question in load_questions(package).items() if not question.parent]
+    kept = (rows["horizon"] == horizon) & (rows["state"] != LEFT_OUT)
+    return rows[kept & rows["question"].isin(roots)]
 
 
 def _closed(
@@ -139,9 +195,9 @@ def _pools(closed: pd.DataFrame, members: tuple[str, ...]) -> Mapping[str, Pool]
     }
 
 
-def _choose(past: list[pd.DataFrame], closed: pd.DataFrame, seed: int) -> dict[str, object]:
+def _choose(past: list[pd.DataFrame], closed: pd.DataFrame, seed: int) -> dict[str, Any]:
     """Name the pool to use, from forward forecasts of windows that have closed."""
-    found: dict[str, object] = {"chosen": "pool_linear"}
+    found: dict[str, Any] = {"chosen": "pool_linear"}
     best = 0.0
     joined = pd.concat(past).merge(closed[[*KEY, "y", "campaign"]], on=KEY) if past else closed
     for name in RIVALS:

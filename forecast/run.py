@@ -25,9 +25,11 @@ from forecast.asking import (
 from forecast.engine import EXACT, Fitted, Job, fit_all
 from forecast.forecasts import Forecast, html, rich_table, tidy
 from forecast.joined import joined
+from forecast.learned import learned
 from forecast.material import Material, first_month, gather, ground, month_start
 from forecast.mixture import mixed
 from forecast.models.hazard import Hazard
+from forecast.models.pool import Pool
 from forecast.payload import Context, entries, frame, informed, part_mark
 from forecast.powers import power_told
 from forecast.prior_table import prior_table, words_of
@@ -113,7 +115,7 @@ def run(
         Months, 1 to 600.
     model : str
         Whose probability is the headline: hazard, base_rate, glm, process_table or pool (the
-        plain average of the other four, their draws mixed).
+        other four together, see `backtest`).
     strict : bool
         Use dated editions and reports only, no rule for when a figure came out: every
         number of the payload then rests on true vintages.
@@ -127,7 +129,8 @@ def run(
         itself where JAX cannot be loaded or does not compile.
     backtest : path, optional
         Folder of a backtest (``tocsin backtest --out``): the model's record on windows that
-        had closed by the origin is put beside the forecast, see `forecast.track`.
+        had closed by the origin is put beside the forecast, see `forecast.track`. A pool learns
+        its weights there, see `forecast.learned`; without one it is the plain average.
     seed : int, optional
         Derived from the origin (20160701) unless given; recorded in the payload.
     data_dir : path, optional
@@ -172,9 +175,7 @@ def run(
     number = int(f"{origin:%Y%m%d}") if seed is None else seed
     with stored(db, home=home, usual=data_dir is None) as store:
         seen, dated = _snapshots(origin, package, store, strict=strict)
-    folder = home_dir(home) if cache else None
-    if folder is not None and model in SAMPLED:
-        writable(folder)
+    folder = _folder(home, model) if cache else None
     say("building risk sets and panels")
     ask: dict[str, Any] = {"horizon": max(horizons), "seed": number}
     material = _materials(asked, known, seen, dated, state, priors=priors, like=like, **ask)
@@ -182,15 +183,25 @@ def run(
     jobs = _jobs(material) if model in SAMPLED else []
     fitted = fit_all(jobs, seed=number, home=folder, **how) if jobs else {}
     say("simulating futures")
-    answers = _answers(folder, material, fitted, ask | {"model": model}, seen)
+    chosen = learned(model, backtest, package, origin=origin, seed=number)
+    answers = _answers(folder, material, fitted, ask | {"model": model}, seen, chosen.pool)
     context = Context(state, origin, horizons, model, number, seen, dated, package.table("states"))
     say("looking at signals")
     told = brief(listed(seen, known, state, seed=int(f"{origin:%Y%m%d}"), home=folder))
-    extra = told | {"priors_are": priors, "priors": _priors(material, fitted, seen)}
+    given = _priors(material, fitted, seen)
+    extra = told | {"priors_are": priors, "priors": given} | chosen.told
     if backtest is not None:
         say("scoring the backtest")
         extra["skill"] = _skill(backtest, package, context, asked)
     return _result(context, asked, material, answers, fitted, extra)
+
+
+def _folder(home: str | Path | None, model: str) -> Path:
+    """Where the cache is, refused before anything is sampled if it cannot be written."""
+    folder = home_dir(home)
+    if model in SAMPLED:
+        writable(folder)
+    return folder
 
 
 def _snapshots(
@@ -249,6 +260,7 @@ def _answers(
     fitted: Mapping[str, Fitted],
     ask: dict[str, Any],
     seen: Snapshot,
+    pool: Pool,
 ) -> dict[str, Answer]:
     """Answer by root question, two at a time: each has its own random numbers."""
     pools = ask["model"] == "pool"
@@ -260,12 +272,12 @@ def _answers(
             return recall(folder, name, parts, fitted, **ask)
         found = recall(folder, name, parts, fitted, **ask | {"model": "hazard"})
         classes = reference_classes(main.question, seen, state=main.target.state)
-        return mixed(found, classes, informed(main), seed=ask["seed"])
+        return mixed(found, classes, informed(main), seed=ask["seed"], pool=pool)
 
-    with ThreadPoolExecutor(2) as pool:
-        answers = dict(zip(material, pool.map(one, material), strict=True))
+    with ThreadPoolExecutor(2) as threads:
+        answers = dict(zip(material, threads.map(one, material), strict=True))
     if seen.strict:  # the same question of the same snapshot: one answer, not two samples of it
-        return {k: replace(a, strict=a.strict and a.default) for k, a in answers.items()}
+        return {k: replace(a, strict=a.strict and a.own) for k, a in answers.items()}
     return answers
 
 

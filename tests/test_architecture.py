@@ -147,6 +147,7 @@ ORDER = (
     "forecast.resolution",
     "forecast.trials",
     "forecast.pooling",
+    "forecast.learned",
     "forecast.checks.predictive",
     "forecast.checks.sensitivity",
     "forecast.checks.ranks",

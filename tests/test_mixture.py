@@ -1,16 +1,13 @@
 """The pool of a run: the mean is the average of the members', the interval that of the mixture."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 from scipy import stats
 
-from forecast.mixture import DRAWS, mixture, of_base_rate
+from forecast.mixture import DRAWS, log_odds, mixture, of_base_rate
 from forecast.models.base_rate import BaseRate
+from forecast.models.pool import Pool
 from forecast.predict import Prediction
-from forecast.run import run
-from forecast.schema import failures
 
 
 def beta(a: float, b: float, draws: int, seed: int) -> Prediction:
@@ -54,23 +51,25 @@ def test_the_base_rate_as_draws_agrees_with_its_closed_form() -> None:
     np.testing.assert_allclose(sum(directed.marks.values()), directed.p, atol=1e-12)
 
 
-@pytest.mark.usefixtures("cheap")
-def test_a_run_with_the_pool_averages_the_models_that_stand_beside_it() -> None:
-    found = run(state="TKM", as_of="2016-07-01", model="pool", horizons=(12, 36), cache=False)
-    assert failures(found.payload) == []
-    for row in found.payload["forecasts"]:
-        assert row["model"] == "pool"
-        assert {b["model"] for b in row["baselines"]} == {"hazard", "glm", "process_table"}
-        check_average(row)
+def test_weights_are_shares_of_the_draws() -> None:
+    parts = [Prediction(np.full((DRAWS, 2), p), {}) for p in (0.1, 0.3, 0.8)]
+    pool = mixture(parts, seed=1, weights=(0.5, 0.5, 0.0))
+    assert pool.p.shape == (3 * DRAWS, 2)
+    assert pool.p.mean() == pytest.approx(0.2, abs=1e-12)
+    assert set(np.unique(pool.p)) == {0.1, 0.3}
+    third = mixture(parts, seed=1, weights=(1 / 3, 1 / 3, 1 / 3))
+    assert third.p.mean() == pytest.approx(0.4, abs=1e-12)
 
 
-def check_average(row: dict[str, Any]) -> None:
-    members = [b["p"] for b in row["baselines"]]
-    whole = row["question"] != "neutrality_weakening"  # its base rate is that of its own class
-    if whole:
-        expected = (sum(members) + row["base_rate"]) / 4
-        assert row["p"] == pytest.approx(expected, rel=0.02)
-    assert (
-        min(*members, row["base_rate"]) * 0.8 <= row["p"] <= max(*members, row["base_rate"]) * 1.2
-    )
-    assert row["lo90"] < row["p"] < row["hi90"]
+def test_the_pool_of_log_odds_has_the_mean_that_was_scored() -> None:
+    members = [beta(2, 60, DRAWS, 1), beta(20, 60, DRAWS, 2)]
+    pool = Pool(("a", "b"), "log_odds", (0.3, 0.7))
+    found = log_odds(members, pool, seed=1)
+    goal = pool.p(np.array([m.p.mean() for m in members]))
+    assert found.p.mean() == pytest.approx(float(goal), rel=1e-9)
+    for name, draws in found.marks.items():
+        assert (draws <= found.p).all()
+        mark = pool.p(np.array([m.marks[name].mean() for m in members]))
+        assert draws.mean() == pytest.approx(float(mark), rel=0.01)
+    low, high = np.quantile(found.p, [0.05, 0.95])
+    assert low < goal < high

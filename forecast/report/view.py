@@ -57,6 +57,7 @@ def view(payload: Row) -> dict[str, Any]:
         "skill": payload.get("skill"),
         "joint": _joint(payload.get("joint")),
         "powers": payload.get("powers"),
+        "pool": payload.get("pool"),
         "priors": payload.get("priors", []),
         "priors_are": payload.get("priors_are", "neutral"),
         "groups": indicator_groups(payload),
