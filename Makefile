@@ -27,7 +27,7 @@ HORIZON ?= 6,12,24,36
 SKILL ?= all
 WHICH := --state $(STATE) --as-of $(AS_OF) --question $(QUESTION) --horizon $(HORIZON)
 
-.PHONY: help forecast test postgres systemd browser cluster checks checks-full same-bits slow doctest check check-full lint notebooks docs skill agreement package wheel bench lock clean
+.PHONY: help forecast test postgres systemd browser cluster checks checks-full same-bits slow doctest check check-full lint notebooks docs skill agreement paths package wheel bench lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -95,6 +95,9 @@ skill: $(READY) ## backtest every model from 47 origins, and write README's tabl
 
 agreement: $(READY) ## the approximate engine beside long NUTS at 24 origins, into README (about an hour; goes on if stopped)
 	@$(call timed,$(BIN)/python .ci/agreement.py $(OUT)/agreement.csv)
+
+paths: $(READY) ## score simulated futures on past origins, and write the table of ARCHITECTURE.md
+	@$(call timed,$(BIN)/python .ci/paths.py $(OUT)/paths)
 
 package: $(READY) ## validate the data package
 	@$(call timed,$(BIN)/frictionless validate data/datapackage.json)

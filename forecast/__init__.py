@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from forecast.backtest import Grid, backtest
     from forecast.definitions import Question
     from forecast.forecasts import Forecast
+    from forecast.futures import futures
     from forecast.ledger import Ledger
     from forecast.models.base_rate import BaseRate
     from forecast.models.glm import Glm
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from forecast.reference import reference_classes
     from forecast.risk import RiskSet, risk_set
     from forecast.run import RunResult, run
+    from forecast.scenarios import Given
     from forecast.skill import skill_table
 
 __version__ = "0.1.0"
@@ -34,6 +36,7 @@ __version__ = "0.1.0"
 __all__ = [
     "BaseRate",
     "Forecast",
+    "Given",
     "Glm",
     "Grid",
     "Hazard",
@@ -44,6 +47,7 @@ __all__ = [
     "RunResult",
     "backtest",
     "calibration",
+    "futures",
     "ledger",
     "load_questions",
     "outcomes",
@@ -60,6 +64,7 @@ __all__ = [
 _HOLDERS = {
     "BaseRate": "forecast.models.base_rate",
     "Forecast": "forecast.forecasts",
+    "Given": "forecast.scenarios",
     "Glm": "forecast.models.glm",
     "Grid": "forecast.backtest",
     "Hazard": "forecast.models.hazard",
@@ -69,6 +74,7 @@ _HOLDERS = {
     "RiskSet": "forecast.risk",
     "RunResult": "forecast.run",
     "backtest": "forecast.backtest",
+    "futures": "forecast.futures",
     "load_questions": "forecast.questions",
     "outcomes": "forecast.outcomes",
     "question": "forecast.questions",

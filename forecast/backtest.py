@@ -36,7 +36,9 @@ PARTS = "parts"
 CODE = ("forecast.approximate", "forecast.backtest", "forecast.bounds",
         "forecast.engine", "forecast.links", "forecast.rivals",
         "forecast.predict", "forecast.standing", "forecast.variants",
-        "forecast.risk", "forecast.stages", "forecast.episodes", "forecast.paths",
+        "forecast.risk", "forecast.stages", "forecast.episodes",
+        "forecast.counts", "forecast.levels", "forecast.periods", "forecast.copula",
+        "forecast.futures",
         "forecast.models.hazard", "forecast.models.linked",
         "forecast.models.glm", "forecast.models.process_table", "forecast.models.chain",
         "forecast.models.design", "forecast.sampling", "indicators.windows")  # fmt: skip

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from forecast.bounds import ALL, Bound
+from forecast.futures import futures
 from forecast.models.chain import EXPIRY
 from forecast.models.design import Array, Design, design
 from forecast.models.hazard import Hazard
 from forecast.models.waves import month_number
-from forecast.paths import simulate
 from forecast.predict import Target
 from forecast.prior_table import configured
 from forecast.questions import Question
@@ -96,8 +96,9 @@ def ground(
         First month of the panel, see `first_month`.
     """
     x = panel(snapshot, sorted({*states, state}), start=start)
-    months = steps(snapshot)
-    future = simulate(x, state, x.features, horizon=horizon, paths=PATHS, seed=seed, steps=months)
+    future = futures(snapshot).simulate(
+        state, horizon=horizon, paths=PATHS, seed=seed, features=x.features
+    )
     return Ground(x, future)
 
 
@@ -179,16 +180,6 @@ def reduced(risk: RiskSet, panel: Panel, model: Hazard) -> Design:
         wave_months=model.wave_months if model.wave_scale else 0,
         reporting=model.reporting,
     )
-
-
-def steps(snapshot: Snapshot) -> dict[str, int]:
-    """Months between two values of each feature: 1 where its source is monthly, else 12."""
-    catalog = snapshot.catalog
-    monthly = {
-        name: all(catalog.indicator(i).frequency == "M" for i in feature.indicators)
-        for name, feature in catalog.features.items()
-    }
-    return {name: 1 if is_monthly else 12 for name, is_monthly in monthly.items()}
 
 
 def month_start(as_of: pd.Timestamp) -> pd.Timestamp:

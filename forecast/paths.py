@@ -1,10 +1,9 @@
-"""Simulated futures of external indicators.
+"""Futures by a first-order autoregression: what `forecast.futures` is measured against.
 
-Each covariate of a state follows a small state-space model, a first-order autoregression
-around its own mean, fitted to the values known at the origin on the catalog's fixed
-scale. Yearly sources are simulated in years and stay put within a year, as they do in
-the training rows. A source that has fallen silent is first carried through its silence,
-so that it reverts to what the model says about it instead of standing still.
+Each covariate of a state moves around its own mean, fitted to the values known at the origin on
+the catalog's fixed scale. No run uses it. Yearly sources are simulated in years and stay put
+within a year. A source that has fallen silent is first carried through its silence, so that it
+reverts to what the model says about it instead of standing still.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ import pandas as pd
 
 from forecast.models.design import Array
 from indicators.panel import Panel
+from indicators.vintages import Snapshot
 
 YEARLY = 12
 SILENT_AFTER = {1: 6, 12: 30}
@@ -83,6 +83,16 @@ def _one(
         path[k] = current
         current = mean + phi * (current - mean) + sigma * rng.standard_normal(paths)
     return np.repeat(path[silent:], step, axis=0)[:horizon]
+
+
+def steps(snapshot: Snapshot) -> dict[str, int]:
+    """Months between two values of each feature: 1 where its source is monthly, else 12."""
+    catalog = snapshot.catalog
+    monthly = {
+        name: all(catalog.indicator(i).frequency == "M" for i in feature.indicators)
+        for name, feature in catalog.features.items()
+    }
+    return {name: 1 if is_monthly else 12 for name, is_monthly in monthly.items()}
 
 
 def autoregression(values: Array) -> tuple[float, float, float]:

@@ -10,11 +10,11 @@ from pathlib import Path
 import pandas as pd
 
 from forecast.bounds import ALL, Bound
-from forecast.material import Material, first_month, reduced, steps
+from forecast.futures import futures
+from forecast.material import Material, first_month, reduced
 from forecast.models.chain import EXPIRY
 from forecast.models.design import Array
 from forecast.models.waves import month_number
-from forecast.paths import simulate
 from forecast.predict import Target
 from forecast.prior_table import configured
 from forecast.questions import Question
@@ -80,10 +80,9 @@ class Origin:
         key = (state, paths)
         if key not in self._futures:
             x = self.standings[0].part.panel
-            self._futures[key] = simulate(
-                x, state, x.features, horizon=self.horizon, paths=paths, seed=self.seed,
-                steps=steps(self.seen),
-            )  # fmt: skip
+            self._futures[key] = futures(self.seen).simulate(
+                state, horizon=self.horizon, paths=paths, seed=self.seed, features=x.features
+            )
         return self._futures[key]
 
 

@@ -16,7 +16,7 @@ from indicators.catalog import Feature, Indicator
 from indicators.lookup import NEVER, STEP, Vintages, known_zeros, month_number
 from indicators.vintages import Snapshot
 
-__all__ = ["Figures", "figures"]
+__all__ = ["Figures", "by_period", "figures"]
 
 type Ints = npt.NDArray[np.int64]
 type Floats = npt.NDArray[np.float64]
@@ -98,15 +98,49 @@ def figures(snapshot: Snapshot, feature: Feature, states: Sequence[str], months:
     return Figures(block.value, (shape - feature.centre) / feature.scale, ages, published)
 
 
+def by_period(snapshot: Snapshot, feature: Feature, states: Sequence[str], periods: Ints) -> Floats:
+    """Figures of single periods, each in the newest vintage the snapshot holds.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+        What was known.
+    feature : Feature
+        Its indicators, scope and share; neither its window nor its scale is applied.
+    states : sequence of str
+        States, one a row. Neighbours are those of the snapshot's month throughout, so that a
+        series does not jump where a border was drawn.
+    periods : array of int, shape (n_periods,)
+        Numbers of the months in which the periods end.
+
+    Returns
+    -------
+    array of float, shape (n_states, n_periods)
+        In the unit of the indicators; NaN where nothing was public.
+    """
+    here = month_number(pd.DatetimeIndex([snapshot.as_of]))[0]
+    at: Ints = np.full(len(periods), here, dtype=np.int64)
+    blocks = [
+        _indicator_block(
+            snapshot, snapshot.catalog.indicator(name), replace(feature, window_months=1),
+            states, at, periods,
+        ).value
+        for name in feature.indicators
+    ]  # fmt: skip
+    return np.sum(blocks, axis=0)
+
+
 def _indicator_block(
     snapshot: Snapshot,
     indicator: Indicator,
     feature: Feature,
     states: Sequence[str],
     months: Ints,
+    fixed: Ints | None = None,
 ) -> _Block:
     vintages = Vintages.of(snapshot._history, indicator)
     reader = _Reader(vintages, indicator, feature.window_months, months, snapshot.strict)
+    reader.fixed = fixed
     if feature.scope == "own":
         return reader.own(states)
     if feature.scope == "counterparts":
@@ -128,6 +162,8 @@ class _Reader:
         regular = indicator.frequency in STEP
         self.periods = max(1, window // self.step) if regular else 1
         self.usual = known_zeros(indicator, months, strict=strict)
+        # one period a column in place of the newest of each month
+        self.fixed: Ints | None = None
 
     def zeros(self, states: Sequence[str]) -> tuple[Ints, Ints]:
         """Return newest period that is zero if absent, and its day; (n_states, n_months)."""
@@ -204,6 +240,8 @@ class _Reader:
 
     def _newest(self, series: Ints, zero_last: Ints) -> Ints:
         """Newest period known of each series; shape (n_series, n_months)."""
+        if self.fixed is not None:
+            return np.tile(self.fixed, (len(series), 1))
         seen = self.vintages.newest(np.maximum(series, 0)[:, None], self.months[None, :])
         seen = np.where(series[:, None] >= 0, seen, NEVER)
         # A single figure out before the others would open a window with holes in it.

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.material import Material, gather, month_start, plain, steps
+from forecast.material import Material, gather, month_start, plain
 from forecast.models.design import AIMS, GAPS, STAGES, covariates, design, gap_class
 from forecast.models.hazard import cells, columns, effects, prior_draws, sizes
 from forecast.prior_table import configured
@@ -209,12 +209,6 @@ def test_priors_of_the_question_reach_the_model(bundled: Any) -> None:
     assert model.processes
     assert not configured(question, (), processes=False).processes
     assert not configured(load_questions(bundled)["bloc_accession"], (), processes=True).processes
-
-
-def test_steps_follow_the_frequency_of_the_source(bundled: Any) -> None:
-    found = steps(snapshot("2016-07-01", package=bundled))
-    assert found["violence_own"] == 1
-    assert found["polyarchy"] == found["un_alignment"] == 12
 
 
 def test_plain_values() -> None:

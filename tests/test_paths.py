@@ -1,4 +1,4 @@
-"""Simulated futures: the autoregression, silence, steps, seeds."""
+"""The autoregression that futures are measured against: fit, silence, steps, seeds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from scipy import optimize, stats
 
-from forecast.paths import MIN_VALUES, SILENT_AFTER, autoregression, simulate
+from forecast.paths import MIN_VALUES, SILENT_AFTER, autoregression, simulate, steps
+from indicators.vintages import snapshot
 
 Array = Any
 
@@ -165,3 +166,9 @@ def test_the_seed_decides_and_features_differ() -> None:
     np.testing.assert_array_equal(one, again)
     assert (one[1:] != other[1:]).all()
     assert (one[1:, :, 0] != one[1:, :, 1]).all()
+
+
+def test_steps_follow_the_frequency_of_the_source(bundled: Any) -> None:
+    found = steps(snapshot("2016-07-01", package=bundled))
+    assert found["violence_own"] == 1
+    assert found["polyarchy"] == found["un_alignment"] == 12
