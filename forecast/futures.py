@@ -34,6 +34,8 @@ from indicators.vintages import Snapshot
 
 __all__ = ["Futures", "fit", "futures"]
 
+YEARS_SEEN = 20
+"""Years of the panel in which the calendar of a source is looked for."""
 SCORE_DRAWS = 1000
 """Draws among which a given year is ranked."""
 
@@ -244,7 +246,7 @@ def fit(snapshot: Snapshot) -> Futures:
     if "kind" in table:
         table = table[~table["kind"].isin(["organisation", "world"])]
     states = tuple(sorted(table["state"].astype(str)))
-    x = panel(snapshot, states)
+    x = panel(snapshot, states, start=snapshot.as_of - pd.DateOffset(years=YEARS_SEEN))
     found = tuple(series(snapshot, x, snapshot.catalog.feature(name)) for name in x.features)
     models = tuple(_fitted(one) for one in found)
     here = int(month_number(pd.DatetimeIndex([x.origin]))[0])

@@ -28,7 +28,8 @@ LOOK_BACK = 60
 """Months of the panel in which the usual age of a source is read."""
 SILENT_AFTER = {1: 5, 3: 6, 12: 12}
 """Months a figure may be overdue, by months a period has, before its source counts as silent."""
-PERIODS_FROM = 1989 * 12 - 1600 * 12
+FIRST, LEAST = (1989 - 1600) * 12, 15 * 12
+"""First month in which periods are looked for, and months before an early origin."""
 SQUEEZE = 0.005
 """How far from 0 and 1 a share is kept on the logit scale."""
 
@@ -157,7 +158,7 @@ def series(snapshot: Snapshot, panel: Panel, feature: Feature) -> Series:
     regular = len({part.frequency for part in parts}) == 1 and parts[0].frequency in STEP
     newest, silent = _expected(ages, here, step)
     phase = int(newest[0] % step)
-    ends = np.arange(PERIODS_FROM, here, dtype=np.int64)
+    ends = np.arange(min(FIRST, here - LEAST), here, dtype=np.int64)
     ends = ends[ends % step == phase]
     if regular:
         y = by_period(snapshot, feature, states, ends)
