@@ -266,6 +266,7 @@ def at_origin(
         origin_seed(grid.seed, seen.as_of),
         grid.engine,
         home,
+        grid.horizons,
     )
     risks = {here.part.question.id: here.part.risk for here in origin.standings}
     rows: list[tuple[Any, ...]] = []

@@ -58,6 +58,8 @@ class Origin:
         How hazards are fitted.
     home : Path or None
         Where fits are kept.
+    horizons : tuple of int
+        Months that are asked about; none for all up to the longest.
     """
 
     seen: Snapshot
@@ -66,6 +68,7 @@ class Origin:
     seed: int
     engine: str
     home: Path | None
+    horizons: tuple[int, ...] = ()
     _futures: dict[tuple[str, int], Array] = field(default_factory=dict, repr=False, compare=False)
 
     def futures(self, state: str, paths: int) -> Array:

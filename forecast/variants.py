@@ -203,14 +203,16 @@ class _Together:
 
     found: Doorway | None
     prior: Doorway | None
-    horizon: int
+    origin: Origin
     both: bool
 
     def mean(self, mark: str) -> Array | None:
         if self.found is None:
             return None
-        months = range(1, self.horizon + 1)
-        return np.array([self._draws(self.found, h, mark).mean() for h in months])
+        out = np.full(self.origin.horizon, np.nan)
+        for h in self.origin.horizons or range(1, len(out) + 1):
+            out[h - 1] = self._draws(self.found, h, mark).mean()
+        return out
 
     def prior_share(self, mark: str, horizon: int) -> float:
         if self.found is None or self.prior is None:
@@ -242,7 +244,7 @@ def _linked(origin: Origin) -> Iterator[tuple[str, str, Said]]:
                     way = Doorway(door, a, b, of.draws(HAZARD_DRAWS, seed=origin.seed), already)
                 ways.append(way)
             for name, both in ((door.second, False), (door.pair, True)):
-                yield name, state, _Together(ways[0], ways[1], origin.horizon, both)
+                yield name, state, _Together(ways[0], ways[1], origin, both)
     for name, states in said.items():
         yield from ((name, s, drawn) for s, drawn in states.items() if (name, s) not in moved)
 
