@@ -240,7 +240,7 @@ def _signs(item: Checked) -> Section:
         "What if indicators act as theory says",
         "How much rests on taking no side about the direction in which indicators act.",
         "The model is fitted again with the sign and size that the catalog expects of each "
-        "covariate, from the literature cited there (`tocsin run --priors informed`).",
+        "covariate, from the literature cited there: tocsin run with --priors informed.",
         "For the reader to judge: the headline is the neutral one, and the signs were stated by "
         "people who know what happened.",
         result,
@@ -261,6 +261,8 @@ def _without(item: Checked) -> Section:
         return Section("Without single past events", asks, how, criterion, said)
     unsure = table.loc[~table["reliable"], "event"].astype(str).tolist()
     first = table.iloc[0]
+    odds = first["p_without"] / (1 - first["p_without"]) * np.exp(first["log_odds"])
+    whole = odds / (1 + odds)
     names = {"event": "without", "p_without": "forecast, 36 months", "log_odds": "log-odds it adds",
              "k_hat": "k-hat"}  # fmt: skip
     shown = {"p_without": "{:.2%}", "log_odds": "{:+.3f}", "k_hat": "{:.2f}"}
@@ -269,8 +271,9 @@ def _without(item: Checked) -> Section:
         asks,
         how,
         criterion,
-        f"The most influential is {first['event']}: without it the forecast over 36 months would "
-        f"be {first['p_without']:.2%}. Not to be told by reweighting: {_listed(unsure)}.",
+        f"The most influential is {first['event']}: without it the forecast over 36 months, "
+        f"{whole:.2%}, would be {first['p_without']:.2%}. Only a refit could tell for: "
+        f"{_listed(unsure)}.",
         LOOK if unsure else HOLDS,
         (_table(table.head(INFLUENTIAL), "Leaving one event out", names, shown),),
     )

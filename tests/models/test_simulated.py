@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pymc as pm
+import pytensor
 import pytest
+import xarray as xr
 from markupsafe import escape
 
+from forecast.approximate import Approximation
 from forecast.checks import simulated as sbc
 from forecast.checks.main import Check, check
 from forecast.checks.page import html, markdown
-from forecast.checks.ranks import DRAWS, Calibration
+from forecast.checks.predictive import simulated_design
+from forecast.checks.ranks import DRAWS, Calibration, uniformity
 from forecast.checks.sections import HOLDS, LOOK, sections
 from forecast.checks.simulated import HORIZONS, calibrate
 from forecast.models.design import Design
-from forecast.models.hazard import Hazard, prior_draws, sizes
-from forecast.predict import Target
+from forecast.models.hazard import RAW, Hazard, prior_draws, sizes
+from forecast.predict import Target, thin
 from forecast.sampling import Diagnostics, Fit
 
 FLAT = Hazard(region_scale=0.0, state_scale=0.0, birth_scale=0.0, slot_scale=0.0)
@@ -225,3 +231,61 @@ def at_home() -> Target:
     part = gather(question, snapshot("2016-07-01", package=package), "TKM", horizon=36, seed=1)
     assert part.target is not None
     return part.target
+
+
+def by_simuk(engine: Any, design: Design, *, simulations: int) -> np.ndarray:
+    """Ranks of the one rate by simuk, which draws from PyMC's prior and ranks on its own."""
+    simuk = importlib.import_module("simuk")
+    made: list[Design] = []
+
+    def simulator(seed: int, **raw: np.ndarray) -> dict[str, np.ndarray]:
+        one = prior_draws(sizes(design), 1, 1)  # those of size 0
+        one |= {name: np.asarray(value)[None] for name, value in raw.items()}
+        made.append(simulated_design(FLAT, one, design, seed=int(seed)))
+        return {"number": np.array([len(made) - 1])}
+
+    class Ours(simuk.SBC):  # type: ignore[misc, name-defined]
+        """Everything of simuk but the fit."""
+
+        def _get_posterior_samples(self, replicated_data: dict[str, Any]) -> xr.Dataset:
+            number = int(replicated_data["number"][0])
+            drawn = thin(engine(FLAT, made[number], seed=number).flat(), DRAWS)
+            dims = {k: ("sample", *(f"{k}_{i}" for i in range(v.ndim - 1)))
+                    for k, v in drawn.items()}  # fmt: skip
+            return xr.Dataset({k: (dims[k], v) for k, v in drawn.items()})
+
+    with pm.Model() as prior:  # standard normals and half-normals, as the model says it has
+        for name, dim, half in RAW:
+            kind = pm.HalfNormal if half else pm.Normal
+            shape = () if dim is None else (sizes(design)[dim],)
+            if 0 not in shape:
+                kind(name, shape=shape)
+    ours = Ours(prior, num_simulations=simulations, seed=1, simulator=simulator,
+                progress_bar=False)  # fmt: skip
+    with pytensor.config.change_flags(mode="FAST_COMPILE"):
+        ours.run_simulations()
+    return np.asarray(ours.simulations["prior_sbc"]["alpha_raw"]).ravel()
+
+
+@pytest.mark.slow
+def test_simuk_finds_the_same_engines_right_and_wrong(
+    lab: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    design = lab.one_rate(2000.0, 0)
+    room = design.padded(replace(design.capacity, events=64))
+    laplace = sbc.Laplace(FLAT, room, Approximation(points=8, each=256, kept=1000))
+
+    def narrow(model: Any, made: Design, *, seed: int) -> Fit:
+        fit = laplace(model, made, seed=seed)
+        centre = fit.raw["alpha_raw"].mean()
+        drawn = centre + 0.25 * (fit.raw["alpha_raw"] - centre)
+        return Fit(fit.raw | {"alpha_raw": drawn}, fit.diagnostics)
+
+    u = (by_simuk(laplace, design, simulations=40) + 0.5) / (DRAWS + 1)
+    assert uniformity(u, seed=1) > 0.01
+    assert 0.8 <= (np.abs(u - 0.5) <= 0.45).mean() <= 1.0
+    monkeypatch.setattr(sbc, "Laplace", lambda *_: laplace)
+    ours = calibrate(FLAT, design, target(), simulations=40, seed=1)
+    assert ours.table().set_index("quantity").loc["log rate", "p_uniform"] > 0.01
+    u = (by_simuk(narrow, design, simulations=40) + 0.5) / (DRAWS + 1)
+    assert uniformity(u, seed=1) < 0.01
