@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from forecast import cache as cached
 from forecast.answers import Answer, recall
 from forecast.asking import (
     HORIZONS,
@@ -370,4 +371,8 @@ def _result(
     payload = frame(context, asked, material, rows, fitted)
     together = _beside(context, asked, material, answers)
     payload |= {"strict_vintages": context.seen.strict, **together, **extra}
+    if (pool := extra.get("pool")) and pool["chosen"] != "pool_linear":
+        # learned weights are part of what was asked for; the plain average needs no backtest
+        made = payload["provenance"]
+        made["config_hash"] = cached.digest(made["config_hash"], pool["chosen"], pool["weights"])
     return RunResult(payload, tuple(forecasts), context.seen)

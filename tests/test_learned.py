@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.learned import DELAY, MEMBERS, PoolError, learned
+from forecast.learned import DELAY, MEMBERS, Learned, PoolError, learned
+from forecast.models.pool import Pool
 from forecast.outcomes import outcomes
 from forecast.pooling import KEY, POOLS, chosen_at, pooled
 from forecast.questions import load_questions
@@ -137,6 +139,27 @@ def test_a_backtest_without_pools_is_refused(folder: Path, bundled: DataPackage)
     frame[frame["model"] != "pool_stacked"].to_parquet(path)
     with pytest.raises(PoolError, match="pool_stacked"):
         learned("pool", folder, bundled, origin=ORIGIN, seed=1)
+
+
+@pytest.mark.usefixtures("cheap")
+def test_a_learned_pool_is_another_configuration_and_its_weights_are_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    module = importlib.import_module("forecast.run")
+    ask: dict[str, Any] = {"questions": "bloc_accession", "horizons": (12,), "cache": False}
+    hashes = set()
+    for method, name in (("linear", "pool_stacked"), ("log_odds", "pool_log_odds")):
+        pool = Pool(MEMBERS, method, (0.0, 0.5, 0.5, 0.0))
+        weights = dict(zip(MEMBERS, pool.weights, strict=True))
+        told = {"pool": {"chosen": name, "weights": weights, "words": "learned"}}
+        monkeypatch.setattr(module, "learned", lambda *_, p=pool, t=told, **__: Learned(p, t))
+        found = module.run(state="TKM", as_of=ORIGIN, model="pool", **ask)
+        row = found.payload["forecasts"][0]
+        listed = {b["model"]: b["p"] for b in row["baselines"]}
+        expected = pool.p(np.array([0.0, listed["hazard"], listed["glm"], 0.0]))
+        assert row["p"] == pytest.approx(float(expected), rel=0.05)
+        hashes.add(found.payload["provenance"]["config_hash"])
+    assert len(hashes) == 2
 
 
 @pytest.fixture(scope="module")
