@@ -11,13 +11,18 @@ import numpy as np
 import pytest
 
 from forecast import cache, engine
+from forecast.approximate import Approximation, Laplace
 from forecast.engine import ROOM, Fitted, Job, fit_all, room
 from forecast.models.design import Design
 from forecast.models.hazard import Hazard
 from forecast.priors import Normal
-from forecast.sampling import Diagnostics, Settings
+from forecast.questions import load_questions
+from forecast.sampling import Diagnostics, Sampler, Settings
+from forecast.standing import stand
 from indicators import home
 from indicators.errors import FitError
+from indicators.tables import load
+from indicators.vintages import snapshot
 
 POOR = Diagnostics(1.2, 50.0, 3, 0.01, 0.2)
 MODEL = Hazard(features=("a",))
@@ -243,3 +248,34 @@ def test_one_program_serves_all_origins(cheap: Any) -> None:
             fit_all([Job("one", model, design)], seed=1, home=None, progress=told.append)
     assert told.count("compiling the sampler") == 1
     assert sum("sampling one" in line for line in told) == 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["sampler", "approximation"])
+def test_a_new_origin_compiles_nothing(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Three origins of different sizes through one program; JAX tells all that it compiles."""
+    import jax
+
+    package = load()
+    question = load_questions(package)["foreign_base"]
+    parts = [
+        stand([question], snapshot(day, package=package))[0].part
+        for day in ("2016-07-01", "2003-07-01", "2010-07-01")
+    ]
+    assert len({part.design.capacity.cells for part in parts}) == 3
+    model, padded = parts[0].model, parts[0].design.padded(room([p.design for p in parts]))
+    short = Settings(chains=2, rounds=1, tune=20, draws=20)
+    program = (
+        Sampler(model, padded, short)
+        if kind == "sampler"
+        else Laplace(model, padded, Approximation(points=2, each=16, kept=40))
+    )
+    compiled = []
+    for part in parts:
+        caplog.clear()
+        with jax.log_compiles(), caplog.at_level("WARNING", logger="jax"):
+            fit = program(part.model, part.design, seed=1)
+        assert np.isfinite(fit.raw["alpha_raw"]).all()
+        compiled.append(sum("Compiling" in line for line in caplog.messages))
+    assert compiled[0] > 0 or kind == "approximation"
+    assert compiled[1:] == [0, 0], compiled
