@@ -13,6 +13,7 @@ import pymc as pm
 import pytensor
 import pytest
 import xarray as xr
+from click.testing import CliRunner
 from markupsafe import escape
 
 from forecast.approximate import Approximation
@@ -23,6 +24,7 @@ from forecast.checks.predictive import simulated_design
 from forecast.checks.ranks import DRAWS, Calibration, uniformity
 from forecast.checks.sections import HOLDS, LOOK, sections
 from forecast.checks.simulated import HORIZONS, calibrate
+from forecast.cli_check import check_command
 from forecast.models.design import Design
 from forecast.models.hazard import RAW, Hazard, prior_draws, sizes
 from forecast.predict import Target, thin
@@ -171,6 +173,28 @@ def test_the_page_holds_every_check(checked: Check) -> None:
     assert "<script" not in written
     assert written.count("<svg") == 3
     assert "since 19" in text  # what was seen stands beside what the prior expected
+
+
+def test_the_command_writes_a_page_or_text_and_says_what_it_asked(
+    checked: Check, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[Any] = []
+
+    def answer(state: str, as_of: Any, **given: Any) -> Check:
+        asked.append((state, as_of, given["simulations"], given["engine"]))
+        return checked
+
+    monkeypatch.setattr("forecast.checks.main.check", answer)
+    ask = ["--as-of", "2016-07-01", "--simulations", "12", "--engine", "exact"]
+    runner = CliRunner()
+    page, text = tmp_path / "new" / "c.html", tmp_path / "c.md"
+    for more in (["--out", str(page)], ["--out", str(text)], []):
+        done = runner.invoke(check_command, [*ask, *more])
+        assert done.exit_code == 0, done.output
+    assert asked == [("TKM", "2016-07-01", 12, "exact")] * 3
+    assert page.read_text() == html(checked)
+    assert text.read_text() == markdown(checked) == done.stdout
+    assert runner.invoke(check_command, [*ask, "--engine", "laplace"]).exit_code == 2
 
 
 def test_both_kinds_of_priors_stand_beside_every_headline(checked: Check) -> None:
