@@ -29,7 +29,7 @@ import numpy as np
 
 from forecast import cache
 from forecast.approximate import Approximation, Laplace
-from forecast.checks.predictive import simulated_design
+from forecast.checks.predictive import months_at_risk, simulated_design
 from forecast.checks.ranks import DRAWS, Calibration, collected
 from forecast.engine import CODE, ROOM
 from forecast.models.design import Array, Capacity, Design
@@ -123,7 +123,8 @@ class _Lab:
     @property
     def room(self) -> Capacity:
         """Of the real design, but for events; more would add nothing but time."""
-        return replace(self.design.capacity, events=MAX_EVENTS)
+        columns = len(np.unique(months_at_risk(self.design).column))  # those with events only, too
+        return replace(self.design.capacity, events=MAX_EVENTS, columns=columns)
 
     def key(self) -> str:
         """What decides every rank, as a hash."""

@@ -313,3 +313,13 @@ def test_simuk_finds_the_same_engines_right_and_wrong(
     assert ours.table().set_index("quantity").loc["log rate", "p_uniform"] > 0.01
     u = (by_simuk(narrow, design, simulations=40) + 0.5) / (DRAWS + 1)
     assert uniformity(u, seed=1) < 0.01
+
+
+def test_there_is_room_for_columns_that_hold_events_only(
+    lab: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    design = lab.one_rate(400.0, 1)
+    apart = replace(design, event_column=np.array([4]))  # no quiet month was ever in it
+    monkeypatch.setattr(sbc, "Laplace", stub(told=NEAR))
+    found = calibrate(FLAT, apart, target(), simulations=2, seed=1)
+    assert len(found.ranks) == 2
