@@ -19,14 +19,6 @@ from forecast.predict import Prediction, Target, predict, thin
 from forecast.rivals import GlmRival, TableRival
 
 KINDS = ("default", "face", "no_process", "strict", "prior")
-CODE = (
-    "forecast.answers", "forecast.bounds", "forecast.evidence", "forecast.hindsight",
-    "forecast.models.chain", "forecast.models.design", "forecast.models.glm",
-    "forecast.models.hazard", "forecast.models.process_table",
-    "forecast.models.shrinkage", "forecast.models.waves", "forecast.predict",
-    "forecast.priors", "forecast.reweighing", "forecast.rivals",
-)  # fmt: skip
-"""Modules that decide an answer, given fits and targets."""
 DRAWS = 1000
 """Posterior draws carried through the chain."""
 PRIOR_DRAWS = 1000
@@ -105,8 +97,9 @@ def recall(
     told = parts["default"].risk.rows[["stage", "event"]].to_numpy().tobytes()
     known = hashlib.sha256(told).hexdigest()
     key = cache.digest(
-        "answer", keys, designs, targets, known, ask, sizes_, cache.code(*CODE), cache.versions()
-    )
+        "answer", keys, designs, targets, known, repr(parts["default"].question), ask, sizes_,
+        cache.code(*cache.reach("forecast.answers")), cache.versions(),
+    )  # fmt: skip
     stored = cache.load(home, key)
     fit = fitted[f"{name} (default)"]
     if stored is not None:

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.bounds import ALL, bound_of
-from forecast.cache import code, digest
+from forecast.cache import code, digest, reach, versions
 from forecast.files import write_whole
 from forecast.links import pair_of
 from forecast.questions import Question, load_questions
@@ -33,15 +33,8 @@ __all__ = ["COLUMNS", "MODELS", "Grid", "GridError", "at_origin", "backtest", "r
 MODELS = tuple(VARIANTS)
 COLUMNS = ["question", "state", "origin", "horizon", "model", "p", "prior_share"]
 PARTS = "parts"
-CODE = ("forecast.approximate", "forecast.backtest", "forecast.bounds",
-        "forecast.engine", "forecast.links", "forecast.rivals",
-        "forecast.predict", "forecast.standing", "forecast.variants",
-        "forecast.risk", "forecast.stages", "forecast.episodes",
-        "forecast.counts", "forecast.levels", "forecast.periods", "forecast.copula",
-        "forecast.futures",
-        "forecast.models.hazard", "forecast.models.linked",
-        "forecast.models.glm", "forecast.models.process_table", "forecast.models.chain",
-        "forecast.models.design", "forecast.sampling", "indicators.windows")  # fmt: skip
+EXEMPT = ("forecast.cache", "forecast.files", "forecast.workers")
+"""Imported, but no number depends on them: a change there leaves finished origins valid."""
 
 
 class GridError(TocsinError, ValueError):
@@ -158,7 +151,7 @@ def backtest(
     parts: list[pd.DataFrame] = []
     waiting = []
     for origin in grid.origins:
-        keys = _keys(grid, snapshot(origin, package=package))
+        keys = _keys(grid, snapshot(origin, package=package), known)
         there = {model: store.read(origin, model, key) for model, key in keys.items()}
         parts += [frame for frame in there.values() if frame is not None]
         left = tuple(model for model, frame in there.items() if frame is None)
@@ -190,13 +183,13 @@ def _task(
     """Do one origin, wherever this runs; refuse where data or code are not those asked for."""
     package = load(data_dir)
     seen = snapshot(origin, package=package)
-    if any(keys[model] != key for model, key in _keys(grid, seen).items()):
+    if any(keys[model] != key for model, key in _keys(grid, seen, load_questions(package)).items()):
         raise GridError(
             "a worker that would answer something else",
             place=f"{origin:%Y-%m-%d}",
-            found="other data, or another version of tocsin",
+            found="other data or questions, or another version of tocsin or of what it is built on",
             allowed="the same on every worker",
-            remedy="install the same tocsin, and give it the same data package, everywhere.",
+            remedy="install the same packages, and give tocsin the same data package, everywhere.",
         )
     return origin, at_origin(grid, seen, package, home=home)
 
@@ -228,11 +221,22 @@ class _Finished:
         return None if self.folder is None else self.folder / name
 
 
-def _keys(grid: Grid, seen: Snapshot) -> dict[str, str]:
+def _keys(grid: Grid, seen: Snapshot, known: Mapping[str, Question]) -> dict[str, str]:
     """Tell apart, model by model, everything that an origin's forecasts depend on."""
     ask = (grid.questions, grid.horizons, grid.seed, grid.engine, bound_of(grid.bound))
-    shared = (seen.hash, ask, code(*CODE), HAZARD_DRAWS, HAZARD_PATHS)
+    shared = (seen.hash, ask, _asks(grid, known), _software(), HAZARD_DRAWS, HAZARD_PATHS)
     return {model: digest(*shared, model) for model in grid.models}
+
+
+def _asks(grid: Grid, known: Mapping[str, Question]) -> list[str]:
+    """Wording, criteria and priors of the questions of a grid, and of those they are parts of."""
+    asked = [known[name] for name in grid.questions if name in known]
+    roots = [known[one.parent] for one in asked if one.parent]
+    return sorted({repr(one) for one in (*asked, *roots)})
+
+
+def _software() -> tuple[str, dict[str, str]]:
+    return code(*reach("forecast.backtest", stop=EXEMPT)), versions()
 
 
 def at_origin(

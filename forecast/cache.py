@@ -1,5 +1,6 @@
 """Content-addressed cache of fits: same data, model, seed and software, same file."""
 
+import ast
 import hashlib
 import json
 import tempfile
@@ -19,6 +20,8 @@ SOFTWARE = (
     "statsmodels",
 )  # fmt: skip
 
+OURS = ("forecast", "indicators")
+
 
 @cache
 def code(*modules: str) -> str:
@@ -30,6 +33,48 @@ def code(*modules: str) -> str:
             raise ModuleNotFoundError(name)
         h.update(Path(spec.origin).read_bytes())
     return h.hexdigest()
+
+
+@cache
+def reach(*modules: str, stop: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Modules of ours that some modules import, directly or not, themselves included, sorted.
+
+    Imports inside functions count. What is only reached through `stop` does not, nor do facades,
+    which hold no code.
+    """
+    found: set[str] = set()
+    waiting = list(modules)
+    while waiting:
+        name = waiting.pop()
+        if name in found or name in stop:
+            continue
+        found.add(name)
+        waiting += _imported(name)
+    return tuple(sorted(found))
+
+
+@cache
+def _imported(name: str) -> tuple[str, ...]:
+    spec = find_spec(name)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(name)
+    asked: set[str] = set()
+    for node in ast.walk(ast.parse(Path(spec.origin).read_bytes())):
+        if isinstance(node, ast.Import):
+            asked |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            asked |= {f"{node.module}.{alias.name}" for alias in node.names} | {str(node.module)}
+    return tuple(one for one in asked if one.split(".")[0] in OURS and _is_module(one))
+
+
+@cache
+def _is_module(name: str) -> bool:
+    """Whether a name is a module's, and not a facade's or that of a thing in a module."""
+    try:
+        spec = find_spec(name)
+    except ModuleNotFoundError:  # a thing in a module that is no package
+        return False
+    return spec is not None and spec.submodule_search_locations is None
 
 
 def versions() -> dict[str, str]:
