@@ -30,8 +30,6 @@ INFLUENTIAL = 8
 """Events shown: those that move the forecast most."""
 ENOUGH = 100
 """Simulations below which coverage is shown but not judged."""
-FAR = 3.0
-"""Standard errors of coverage beyond which chance is no explanation."""
 
 
 @dataclass(frozen=True)
@@ -289,9 +287,10 @@ def _covering(found: Calibration) -> Section:
     chance = len(table) / 20
     smallest = float(table["p_uniform"].min() * len(table)) if n else 1.0
     result = (
-        f"{n} data sets ranked. 90% intervals cover {low:.0%} to {high:.0%} in all but: "
-        f"{_listed(off)}. Ranks leave the envelope for: {_listed(uneven)}; by chance alone about "
-        f"{chance:.1f} of {len(table)} quantities would. The smallest chance of ranks so uneven, "
+        f"{n} data sets ranked. 90% intervals cover {table['cover90'].mean():.1%} on average; "
+        f"outside {low:.0%} to {high:.0%}: {_listed(off)}. Ranks outside the envelope: "
+        f"{_listed(uneven)}; by chance alone about {chance:.1f} of {len(table)} quantities would "
+        "be. The smallest chance of ranks so uneven, "
         f"times the number of quantities: {min(smallest, 1.0):.2f}. {_engine(found)}"
         if n
         else "No simulation could be ranked."
