@@ -13,9 +13,11 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from forecast.bounds import BOUNDS
@@ -118,7 +120,7 @@ def line(row: pd.Series) -> str:
         f"{row['n']:,}",
         row["campaigns"],
         gain(row),
-        f"{row['detectable']:.1f}",
+        f"{row['detectable']:.1f}" if isfinite(row["detectable"]) else "none",
         "{:+.3f} [{:+.2f}, {:+.2f}]".format(*brier),
         f"{row['observed_expected']:.2f} [{row['oe_lo90']:.2f}, {row['oe_hi90']:.2f}]",
         f"{row['prior_share']:.0%}",
@@ -155,13 +157,13 @@ def main_table(folder: Path, table: pd.DataFrame) -> Iterator[str]:
 def verdict(table: pd.DataFrame) -> str:
     """Say how many rows show skill, of how many, counted from the table itself."""
     own = table[~table["model"].isin(("climatology", "process_table"))]
-    shown = own[(own["log_gain_lo90"] > 0) & (own["log_gain"] >= own["detectable"])]
-    worse = own[own["log_gain_hi90"] < 0]
+    shown, worse = own[own["log_gain_lo90"] > 0], own[own["log_gain_hi90"] < 0]
+    hopeless = int(np.isinf(own["detectable"]).sum())
     said = ", ".join(f"`{r.model}` at {r.horizon} for `{r.question}`" for r in shown.itertuples())
     return (
         f"Of {len(own)} rows of fitted models and pools over all horizons, {len(shown)} have a log "
-        f"gain whose interval leaves out zero and that is at least the detectable one"
-        f"{': ' + said if said else ''}; in {len(worse)} the interval lies below zero."
+        f"gain whose interval leaves out zero{': ' + said if said else ''}; in {len(worse)} the "
+        f"interval lies below zero. In {hopeless} of them no gain could have been told from none."
     )
 
 

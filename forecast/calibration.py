@@ -169,7 +169,9 @@ class Reliability:
     events: int
 
 
-def reliability(p: Any, y: Any, *, seed: int, repeats: int = 1000) -> Reliability:
+def reliability(
+    p: Any, y: Any, *, seed: int, separate: int | None = None, repeats: int = 1000
+) -> Reliability:
     """Draw up a reliability curve.
 
     Parameters
@@ -180,6 +182,9 @@ def reliability(p: Any, y: Any, *, seed: int, repeats: int = 1000) -> Reliabilit
         Outcomes; cases with a missing one are left out.
     seed : int
         Of the outcomes drawn for the band.
+    separate : int, optional
+        Separate events behind the outcomes, where windows overlap or events come in campaigns;
+        each outcome of 1 is one unless given.
     repeats : int, optional
         Number of such draws.
 
@@ -190,16 +195,21 @@ def reliability(p: Any, y: Any, *, seed: int, repeats: int = 1000) -> Reliabilit
     Raises
     ------
     ScoreError
-        There are fewer than thirty events: use `observed_over_expected`.
+        There are fewer than thirty separate events, or windows share them, so that a band drawn
+        from independent outcomes would be too narrow: use `observed_over_expected`.
 
     References
     ----------
     Dimitriadis, Gneiting and Jordan (2021), https://doi.org/10.1073/pnas.2016191118
     """
     forecasts, outcomes = _resolved(p, y)
-    if outcomes.sum() < FEWEST_EVENTS:
-        remedy = "give observed over expected with its interval instead."
-        refuse("y", f"{int(outcomes.sum())} events", f"{FEWEST_EVENTS} or more", remedy)
+    events = int(outcomes.sum())
+    apart = events if separate is None else min(separate, events)
+    remedy = "give observed over expected with its interval instead."
+    if apart < FEWEST_EVENTS:
+        refuse("y", f"{apart} separate events", f"{FEWEST_EVENTS} or more", remedy)
+    if apart < events:
+        refuse("y", f"{events} windows that share {apart} events", "windows apart", remedy)
     rng = np.random.default_rng(seed)
     levels, first = np.unique(np.sort(forecasts), return_index=True)
     ordered = np.sort(forecasts)

@@ -123,7 +123,9 @@ def _mark_log_lik(e: Mapping[str, Array], marked: pd.DataFrame, event: str) -> A
 
 def in_words(found: Without) -> str:
     """Say what the forecast would be, and whether that can be said."""
-    text = f"without {found.event} the number would be {100 * found.p:.2g}%"
+    text = (
+        f"without {found.event} the model, processes at face value, would say {100 * found.p:.2g}%"
+    )
     if found.reliable:
         return f"{text} (k-hat {found.k_hat:.2f})"
     return f"{text}, but its k-hat of {found.k_hat:.2f} is too high: only a refit could tell"

@@ -243,7 +243,7 @@ def prior_share(posterior: Array, prior: Array) -> float:
     """How much of a forecast is prior: min(1, Var(log L | data) / Var(log L)).
 
     L = -log(1 - p) is the cumulative hazard over the horizon, the same covariates in
-    both. Near 1 the data have hardly moved the answer.
+    both. Near 1 the data have hardly narrowed the answer, however far they moved it.
 
     Parameters
     ----------

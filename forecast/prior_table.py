@@ -25,7 +25,7 @@ _SCALES = {"slot": "powers or bodies", "region": "regions", "state": "states",
            "birth": "states, in how often a process is heard of,"}  # fmt: skip
 _DEFAULT = {
     "gap": "Openings and revisions come in runs as often as they satisfy a demand: either way.",
-    "mark": "Half or more of past texts were made stronger rather than weaker.",
+    "mark": "Texts have been made weaker and stronger: neither is expected beforehand.",
     "aim": "What a process says it is for is usually what comes of it, not always.",
     "spread": "The scale of the model where the question does not state its own.",
     "effects": "Covariates in other such panels have mostly told little.",
@@ -214,6 +214,18 @@ def _why(feature: Feature, expected: int, question: Question, catalog: Catalog) 
     return feature.reason
 
 
+def _family(model: Hazard, prior: Normal) -> str:
+    """The family of shrinkage with its own scale."""
+    at = f"centred at {prior.mu:.3f}"
+    if model.shrinkage == "horseshoe":
+        return (f"regularised horseshoe, {at}, global scale {model.global_scale:g}, "
+                f"slab {model.slab_scale:g}")  # fmt: skip
+    if model.shrinkage == "r2d2":
+        return f"R2D2, {at}, half of the variance explained at {model.explained:g}"
+    learned = " × learned scale" if model.learn_ridge else ""
+    return f"ridge: Normal({prior.mu:.3f}, {prior.sigma:.3f}{learned})"
+
+
 def _effects(
     question: Question, model: Hazard, design: Design, catalog: Catalog
 ) -> list[dict[str, Any]]:
@@ -227,8 +239,7 @@ def _effects(
     for j, name in enumerate(design.features):
         ends = np.quantile(factors[:, j], [0.05, 0.95])
         prior = stated.get(name, Normal(0.0, model.effect_scale))
-        learned = " × learned scale" if model.learn_ridge else ""
-        text = f"log factor ~ {model.shrinkage}: Normal({prior.mu:.3f}, {prior.sigma:.3f}{learned})"
+        text = f"log factor ~ {_family(model, prior)}"
         words = f"one catalog scale more of {name.replace('_', ' ')} multiplies the rate by"
         reason = _reason(question, "effects")
         if name in stated:

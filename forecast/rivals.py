@@ -1,6 +1,6 @@
 """The plainer models that stand beside the main one, fitted once and asked of any state."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,19 +25,25 @@ class GlmRival:
     part : Material
         What it was fitted to.
     found : GlmFit
-    terms : (draws, terms) array
+    terms, prior_terms : (draws, terms) array
+        From the posterior, and from the prior alone.
     """
 
     part: Material
     found: glm.GlmFit
     terms: Array
+    prior_terms: Array
 
     @classmethod
     def of(cls, part: Material, *, seed: int) -> "GlmRival":
         """Fit to a question's design, with its priors."""
         model = glm.Glm(rate=part.model.rate, effect_scale=part.model.effect_scale)
         found = glm.fit(model, part.design)
-        return cls(part, found, found.draws(DRAWS, seed))
+        return cls(part, found, found.draws(DRAWS, seed), found.prior_draws(DRAWS, seed))
+
+    def blind(self, target: Target, *, horizon: int) -> Prediction:
+        """The same from the prior alone."""
+        return replace(self, terms=self.prior_terms).predict(target, horizon=horizon)
 
     def predict(self, target: Target, *, horizon: int) -> Prediction:
         """Probability by each month, covariates carried at their value at the origin."""
@@ -58,19 +64,27 @@ class TableRival:
     part : Material
     model : ProcessTable
     hazard, sign : (draws, 3) and (draws, 5) arrays
+    seed : int
+        Of the draws.
     """
 
     part: Material
     model: ProcessTable
     hazard: Array
     sign: Array
+    seed: int
 
     @classmethod
     def of(cls, part: Material, *, seed: int) -> "TableRival":
         """Count the cells of a question's design, with its priors."""
         model = ProcessTable.from_priors(part.model.rate, part.model.live, part.model.late)
         hazard, sign = model.draws(part.design, DRAWS, seed)
-        return cls(part, model, hazard, sign)
+        return cls(part, model, hazard, sign, seed)
+
+    def blind(self, target: Target, *, horizon: int) -> Prediction:
+        """The same from the prior alone."""
+        hazard, sign = self.model.prior_draws(DRAWS, self.seed)
+        return replace(self, hazard=hazard, sign=sign).predict(target, horizon=horizon)
 
     def predict(self, target: Target, *, horizon: int) -> Prediction:
         """Probability by each month, from the stages at the origin."""

@@ -184,10 +184,10 @@ def _tells(
     cell = forecasts[(forecasts["question"] == question) & (forecasts["horizon"] == horizon)]
     base = cell[cell["model"] == against].set_index(["state", "origin"])["p"].rename("p0")
     own = cell[(cell["model"] == model) & cell["p"].notna()].join(base, on=["state", "origin"])
-    newest = own.sort_values("origin").drop_duplicates("state", keep="last")
-    p, p0 = (float(newest[name].clip(_EDGE, 1 - _EDGE).mean()) for name in ("p", "p0"))
-    begun = own["origin"].max() if start is None else start
-    return first_telling(p, p0, states=len(newest), horizon=horizon, start=begun)
+    last = own["origin"].max()
+    newest = own[own["origin"] == last]
+    p, p0 = (newest[name].clip(_EDGE, 1 - _EDGE).to_numpy(float) for name in ("p", "p0"))
+    return first_telling(p, p0, horizon=horizon, start=last if start is None else start)
 
 
 def _auc(p: Any, y: Any) -> float | None:

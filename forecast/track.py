@@ -91,7 +91,8 @@ def track_record(
     judged = judged[judged["y"].notna()]
     rows: list[dict[str, Any]] = []
     if model != REFERENCE and len(judged):
-        rows = [_plain(row) for row in skill_table(judged, seed=seed).to_dict("records")]
+        table = skill_table(judged, seed=seed, start=origin)
+        rows = [_plain(row) for row in table.to_dict("records")]
     told = {row["question"] for row in rows}
     return {
         "model": model,

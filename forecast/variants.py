@@ -153,8 +153,9 @@ def _rival(kind: type[GlmRival | TableRival]) -> Says:
         for here in origin.standings:
             rival = kind.of(here.part, seed=origin.seed)
             for state, target in here.targets.items():
-                found = rival.predict(target, horizon=origin.horizon)
-                yield here.part.question.id, state, Drawn(found)
+                asked = (rival.predict, rival.blind)
+                found, blind = (tell(target, horizon=origin.horizon) for tell in asked)
+                yield here.part.question.id, state, Drawn(found, blind)
 
     return says
 

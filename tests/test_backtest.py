@@ -227,10 +227,9 @@ def test_skill_by_hand() -> None:
     assert row["observed_expected"] == pytest.approx(1 / 0.5)
     assert row["prior_share"] == pytest.approx(0.3)
     assert row["auc"] == 1.0
-    # at 25% against 10%, two windows every six months from January 2000
-    rounds = np.ceil(windows_to_tell(0.25, 0.1) / 2)
-    first = pd.Timestamp("2000-01-01") + pd.DateOffset(months=int(6 * rounds))
-    assert row["tells"] == f"{first:%Y-%m}"
+    # one window every six months, at 40% against 10%; the other tells nothing
+    assert windows_to_tell(0.4, 0.1) == 13
+    assert row["tells"] == "2006-07"
     flipped = skill_table(frame.assign(p=[0.1, 0.1, 0.1, 0.4]), seed=1, repeats=50).iloc[0]
     assert flipped["auc"] == 0.0
     assert np.isinf(flipped["needed"])

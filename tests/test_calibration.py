@@ -80,8 +80,13 @@ def test_observed_over_expected_covers() -> None:
 def test_a_curve_needs_thirty_events() -> None:
     y = np.zeros(400)
     y[:29] = 1
-    with pytest.raises(ScoreError, match="29 events"):
+    with pytest.raises(ScoreError, match="29 separate events"):
         calibration.reliability(P, y, seed=1)
+    y[:60] = 1
+    with pytest.raises(ScoreError, match="20 separate events"):
+        calibration.reliability(P, y, seed=1, separate=20)
+    with pytest.raises(ScoreError, match="60 windows that share 31 events"):
+        calibration.reliability(P, y, seed=1, separate=31)
 
 
 def test_a_calibrated_curve_lies_in_its_band_and_a_bent_one_leaves_it() -> None:

@@ -26,7 +26,7 @@ from indicators.vintages import DateLike, Snapshot, as_date, snapshot
 
 __all__ = ["Check", "CheckError", "Checked", "check"]
 
-DRAWS = 1000
+DRAWS = 2000
 PATHS = 40
 HORIZONS = (6, 12, 24, 36)
 """Months of the headline probabilities; marks and influence at the last."""
@@ -218,6 +218,7 @@ def _checked(
         drawn = thin(other.fit.flat(), DRAWS)
         informed = _forecasts(name, other.model, drawn, other.design, target, seed)
     unseen = prior_draws(sizes(design), DRAWS, seed)
+    stated = log_prior(model, raw, part.design)
     return Checked(
         name,
         part.question.title,
@@ -230,7 +231,7 @@ def _checked(
         prior_table(part.question, part.model, part.design, seen.catalog),
         event_counts(model, unseen, design, seed=seed),
         event_counts(model, raw, design, seed=seed),
-        power_scaling(p, log_prior(raw), log_likelihood(model, raw, design), chains=chains),
+        power_scaling(p, stated, log_likelihood(model, raw, design), chains=chains),
         influence(model, raw, design, p[f"{name}, {HORIZONS[-1]} months"]),
         _signs(p, informed),
         calibration,

@@ -18,7 +18,7 @@ import pandas as pd
 
 from forecast.influence import RELIABLE, log_chance, without_each
 from forecast.models.design import Array, Design
-from forecast.models.hazard import RAW, Hazard, cells, columns, effects
+from forecast.models.hazard import RAW, Hazard, cells, columns, effects, sizes
 from forecast.predict import logit
 
 __all__ = ["RELIABLE", "influence", "log_likelihood", "log_prior", "power_scaling"]
@@ -27,18 +27,48 @@ SENSITIVE = 0.05
 """Sensitivity from which a number is said to lean on what was scaled; of the reference."""
 
 
-def log_prior(raw: Mapping[str, Array]) -> Array:
-    """Log prior density of each draw, up to a constant, shape (draws,).
+GROUPED = frozenset({"slot_raw", "region_raw", "state_raw", "birth_raw", "wave_raw", "x_missing"})
+"""Levels within a pooled scale: their priors are part of the model, not of what was stated."""
+SIGNED = frozenset({"delta_raw", "sign_raw", "birth_sd"})
+"""Of the process chain."""
+
+
+def log_prior(model: Hazard, raw: Mapping[str, Array], design: Design) -> Array:
+    """Log density of each draw under the priors that were stated, up to a constant, (draws,).
 
     Parameters
     ----------
+    model : Hazard
     raw : dict of (draws, ...) arrays
         Standardised variables: standard normal, or half-normal, each.
+    design : Design
+        The unpadded one: what fills the room of the compiled program has no say, nor have
+        variables that this design does not reach.
+
+    Returns
+    -------
+    (draws,) array
+
+    Notes
+    -----
+    Levels within a pooled scale are not scaled, as the reference advises [1]_. Hundreds of them
+    would make the distance the noise of the weights, whatever the forecast.
     """
+    room = sizes(design)
+    unused = set(GROUPED)
+    if not design.has_signs:
+        unused |= SIGNED
+    if design.slots != ("",):
+        unused |= {"mark_level", "mark_raw"}
+    if model.shrinkage == "ridge":
+        unused.add("local")
+    if not model.wave_scale:
+        unused.add("wave_sd")
     total = np.zeros(len(raw["alpha_raw"]))
-    for name, _, _ in RAW:
-        value = np.square(raw[name])
-        total -= 0.5 * value.reshape(len(value), -1).sum(axis=1)
+    for name, dim, _ in RAW:
+        if name not in unused:
+            value = np.square(raw[name]).reshape(len(total), -1)
+            total -= 0.5 * value[:, : None if dim is None else room[dim]].sum(axis=1)
     return total
 
 

@@ -63,6 +63,11 @@ class GlmFit:
         rng = np.random.default_rng([seed, 11])
         return rng.multivariate_normal(self.mode, self.covariance, size=size, method="cholesky")
 
+    def prior_draws(self, size: int, seed: int) -> Array:
+        """Draws of the terms before any data, shape (size, terms)."""
+        rng = np.random.default_rng([seed, 17])
+        return rng.standard_normal((size, len(self.mode))) * self.prior_sigma
+
     def probability(self, terms: Array, slots: tuple[str, ...], x: Array, months: Array) -> Array:
         """P(at least one event) over any of the slots, shape (draws, horizons).
 

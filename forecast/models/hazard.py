@@ -121,7 +121,7 @@ class Hazard:
     learn_ridge: bool = True
     before_sigma: float = 0.5
     gap_sigma: float = 0.3
-    mark_mu: float = -0.7
+    mark_mu: float = 0.0
     mark_sigma: float = 0.8
     aim_shift: float = 1.5
     aim_scale: float = 0.8

@@ -58,6 +58,14 @@ class ProcessTable:
         )
         return hazard, sign
 
+    def prior_draws(self, size: int, seed: int) -> tuple[Array, Array]:
+        """The same before any data."""
+        rng = np.random.default_rng([seed, 19])
+        months = np.asarray(self.pseudo_months)
+        hazard = rng.gamma(self.pseudo_events, 1.0 / months, (size, len(STAGES)))
+        sign = rng.gamma(self.sign_events, 1.0 / np.asarray(self.sign_months), (size, len(SIGNS)))
+        return hazard, sign
+
     def probability(
         self,
         hazard: Array,

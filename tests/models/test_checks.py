@@ -79,9 +79,17 @@ def test_the_prior_of_every_question_can_have_made_what_was_seen(
 
 
 def test_log_prior_is_of_normals_and_half_normals(lab: Any) -> None:
-    raw = prior_draws(sizes(lab.one_rate(10.0, 1)), 2, 1)
-    exact = sum(stats.norm.logpdf(v).reshape(2, -1).sum(axis=1) for v in raw.values())
-    found = log_prior(raw)
+    design = lab.one_rate(10.0, 1)
+    raw = prior_draws(sizes(design), 2, 1)
+    grouped = {"slot_raw", "region_raw", "state_raw", "birth_raw", "wave_raw", "x_missing"}
+    silent = {
+        "local",
+        "wave_sd",
+        *(() if design.has_signs else ("delta_raw", "sign_raw", "birth_sd")),
+    }
+    named = [v for k, v in raw.items() if k not in grouped | silent]
+    exact = sum(stats.norm.logpdf(v).reshape(2, -1).sum(axis=1) for v in named)
+    found = log_prior(FLAT, raw, design)
     assert found[1] - found[0] == pytest.approx(exact[1] - exact[0])
 
 
@@ -130,12 +138,28 @@ def test_power_scaling_tells_prior_from_data(lab: Any) -> None:
         design = lab.one_rate(months, events)
         raw = posterior(design, 8000, 4)
         likelihood = log_likelihood(FLAT, raw, design)
-        table = power_scaling({"p": chance(raw, 36)}, log_prior(raw), likelihood, chains=4)
+        told_prior = log_prior(FLAT, raw, design)
+        table = power_scaling({"p": chance(raw, 36)}, told_prior, likelihood, chains=4)
         told[months] = table.iloc[0]
     assert told[12.0]["prior"] > 0.05 > told[12.0]["likelihood"]
     assert "mostly prior" in told[12.0]["diagnosis"]
     assert told[200_000.0]["likelihood"] > 0.05 > told[200_000.0]["prior"]
     assert told[200_000.0]["diagnosis"] == "not sensitive to the prior"
+
+
+def test_a_forecast_that_no_prior_reaches_is_not_said_to_lean_on_one(real_design: Any) -> None:
+    """On the real design, where hundreds of levels would be noise enough to say so."""
+    model, design = real_design
+    raw = prior_draws(sizes(design), 2800, 5)
+    stated = log_prior(model, raw, design)
+    assert np.var(stated) < 25  # half of the dimensions: hundreds of levels would give 150
+    apart = {"p": 1 / (1 + np.exp(-np.random.default_rng(6).standard_normal(2800)))}
+    table = power_scaling(apart, stated, np.random.default_rng(7).normal(size=2800), chains=4)
+    assert table["diagnosis"].item() == "not sensitive to the prior"
+    leaning = {"p": 1 / (1 + np.exp(-raw["alpha_raw"]))}
+    table = power_scaling(leaning, stated, np.zeros(2800) + 1e-6 * raw["alpha_raw"], chains=4)
+    assert "prior" in table["diagnosis"].item()
+    assert table["prior"].item() > 0.05
 
 
 def test_even_ranks_pass_and_uneven_ones_do_not() -> None:
