@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from forecast.calibration import observed_over_expected
-from forecast.honesty import detectable, first_telling, needed_events
+from forecast.honesty import detectable, needed_events
 from forecast.scores import brier, log_score, rps, two_way_bootstrap
+from forecast.telling import first_telling
 
 __all__ = ["REFERENCES", "Skill", "headline_rows", "rps_table", "skill_table"]
 

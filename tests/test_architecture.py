@@ -162,6 +162,7 @@ ORDER = (
     "forecast.checks.main",
     "forecast.checks.pictures",
     "forecast.checks.sections",
+    "forecast.telling",
     "forecast.honesty",
     "forecast.skill",
     "forecast.joint",

@@ -17,11 +17,11 @@ import forecast
 from forecast import variants
 from forecast.backtest import Grid, GridError, at_origin, backtest
 from forecast.cli import main
-from forecast.honesty import windows_to_tell
 from forecast.outcomes import OutcomeError, outcomes, read_outcomes
 from forecast.questions import load_questions
 from forecast.risk import risk_set
 from forecast.skill import Skill, headline_rows, rps_table, skill_table
+from forecast.telling import windows_to_tell
 from indicators.errors import UnknownNameError
 from indicators.tables import DataPackage, load
 from indicators.vintages import snapshot

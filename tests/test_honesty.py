@@ -18,9 +18,8 @@ from forecast.honesty import (
     _Records,
     detectable,
     needed_events,
-    rounds_to_tell,
-    windows_to_tell,
 )
+from forecast.telling import rounds_to_tell, windows_to_tell
 
 Z = 1.6449 + 0.8416
 

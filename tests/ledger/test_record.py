@@ -14,9 +14,9 @@ from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
 from forecast.cli import main
-from forecast.honesty import windows_to_tell
 from forecast.ledger import ForecastRecord, Ledger, ResolutionRecord
 from forecast.record import record_of
+from forecast.telling import windows_to_tell
 
 HASH = "cd" * 32
 
