@@ -41,11 +41,11 @@ class Comparison:
     Attributes
     ----------
     fits : DataFrame
-        One row a fit: ``question, origin, naive_s, own_s`` (seconds; own without compiling),
+        One row a fit: ``question, origin, naive_s, own_s`` (seconds of CPU; own without compiling),
         ``difference`` (largest over states and horizons of the absolute difference between the two
         samplers' probabilities) and ``floor`` (the same between two seeds of ``pm.sample``).
     compile_s : float
-        Seconds of compiling the program, once a process.
+        Seconds of CPU of compiling the program, once a process.
     """
 
     fits: pd.DataFrame
@@ -66,8 +66,8 @@ class Comparison:
         f = self.fits
         judged = "within" if self.agrees else "NOT within"
         return (
-            f"{len(f)} hazards refitted by a fresh pm.sample: {f['naive_s'].mean():.1f} s each "
-            f"against {f['own_s'].mean():.1f} s, {self.ratio:.1f} times, and "
+            f"{len(f)} hazards refitted by a fresh pm.sample: {f['naive_s'].mean():.1f} s of CPU "
+            f"each against {f['own_s'].mean():.1f} s, {self.ratio:.1f} times, and "
             f"{self.compile_s:.1f} s of compiling once. Largest difference of a probability "
             f"{f['difference'].max():.4f}, between two seeds {f['floor'].max():.4f}: "
             f"{judged} max({ALLOWED}, twice the floor)."
@@ -126,10 +126,10 @@ def _compiling(here: Standing, seed: int, settings: Settings, engine: str) -> fl
     """Seconds that the first fit of this process takes more than the same one again."""
     times = []
     for _ in range(2):
-        begun = time.perf_counter()
+        begun = time.process_time()
         job = Job("first", here.part.model, here.part.design)
         fit_all([job], seed=seed, home=None, engine=engine, settings=settings, allow_poor_fit=True)
-        times.append(time.perf_counter() - begun)
+        times.append(time.process_time() - begun)
     return times[0] - times[1]
 
 
@@ -137,7 +137,7 @@ def _one(
     origin: Origin, here: Standing, settings: Settings, *, allow_poor_fit: bool
 ) -> dict[str, Any]:
     part = here.part
-    begun = time.perf_counter()
+    begun = time.process_time()
     job = Job(part.question.id, part.model, part.design)
     made = fit_all(
         [job],
@@ -147,13 +147,13 @@ def _one(
         settings=settings,
         allow_poor_fit=allow_poor_fit,
     )[job.name]
-    own_s = time.perf_counter() - begun
+    own_s = time.process_time() - begun
     ours = _probabilities(origin, here, made.fit.flat(), made.design)
     naive, seconds = [], []
     for seed in (origin.seed, origin.seed + 1):
-        begun = time.perf_counter()
+        begun = time.process_time()
         raw = _sampled(part.model, part.design, settings, seed)
-        seconds.append(time.perf_counter() - begun)
+        seconds.append(time.process_time() - begun)
         naive.append(_probabilities(origin, here, raw, part.design))
     return {
         "question": part.question.id,

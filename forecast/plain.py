@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from multiprocessing import current_process
 from typing import Any
 
 import numpy as np
@@ -67,11 +66,10 @@ def sampled(
     """
     import pymc as pm
 
-    # a worker of a backtest may not have children
-    cores = 1 if current_process().daemon else min(settings.chains, 2)
+    # one chain after another: processes forked beside JAX's threads can hang
     with model.build(design):
         tree = pm.sample(
-            draws=settings.draws, tune=settings.tune, chains=settings.chains, cores=cores,
+            draws=settings.draws, tune=settings.tune, chains=settings.chains, cores=1,
             random_seed=[int(seed) for seed in seeds], target_accept=settings.target_accept,
             nuts_sampler=sampler, progressbar=False, compute_convergence_checks=False,
         )  # fmt: skip
