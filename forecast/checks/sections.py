@@ -296,7 +296,9 @@ def _covering(found: Calibration) -> Section:
         else "No simulation could be ranked."
     )
     if n and not judged:
-        result += f" Fewer than {ENOUGH}: shown, not judged."
+        result = (
+            f"{n} data sets ranked: shown, not judged, from fewer than {ENOUGH}. {_engine(found)}"
+        )
     shown = dict.fromkeys(("cover50", "cover90", "mean_rank", "p_uniform"), "{:.3f}")
     names = {"quantity": "quantity", "cover50": "50% covers", "cover90": "90% covers",
              "mean_rank": "mean rank", "p_uniform": "chance of ranks so uneven"}  # fmt: skip
