@@ -20,11 +20,14 @@ __all__ = [
     "MODELS",
     "SAMPLED",
     "AskError",
+    "as_registered",
     "asked_of",
+    "excluded",
     "known_names",
     "known_state",
     "months_of",
     "names_of",
+    "rows_of",
     "until_today",
 ]
 
@@ -111,6 +114,64 @@ def asked_of(
         for horizon in horizons:
             question.closes(origin, horizon)
     return asked
+
+
+def excluded(asked: Sequence[Question], names: str | Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Contested events to leave out, by toggle: a row brings all that stand or fall with it.
+
+    Parameters
+    ----------
+    asked : sequence of Question
+    names : str or sequence of str
+        Toggles, or ids of contested rows.
+
+    Raises
+    ------
+    UnknownNameError
+        For what is no contested event of the questions asked.
+    """
+    toggles = {name: rows for question in asked for name, rows in question.toggles.items()}
+    of = {row: name for name, rows in toggles.items() for row in rows}
+    wanted = [names] if isinstance(names, str) else list(names)
+    for name in wanted:
+        if name not in toggles and name not in of:
+            raise UnknownNameError("contested event of the questions asked", name, toggles)
+    chosen = {of.get(name, name) for name in wanted}
+    return {name: toggles[name] for name in sorted(chosen)}
+
+
+def rows_of(toggles: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Ids of all rows of some toggles.
+
+    Parameters
+    ----------
+    toggles : mapping of str to sequence of str
+        Rows by name.
+    """
+    return tuple(row for rows in toggles.values() for row in rows)
+
+
+def as_registered(names: Sequence[str]) -> None:
+    """Refuse to put on record a forecast that leaves contested events out.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Toggles left out.
+
+    Raises
+    ------
+    AskError
+        There are any.
+    """
+    if names:
+        raise AskError(
+            "a recorded forecast is of the registered coding",
+            place="exclude",
+            found=", ".join(names),
+            allowed="nothing left out",
+            remedy="issue without it; a run without the events need not be on record.",
+        )
 
 
 def _place(family: str) -> int:

@@ -121,6 +121,7 @@ def _run(options: RunOptions, page: Path | None = None) -> RunResult:
             strict=options.strict_vintages,
             priors=options.priors,
             backtest=options.backtest,
+            exclude=options.exclude,
             seed=options.seed,
             data_dir=options.data_dir,
             home=options.home,

@@ -190,6 +190,7 @@ def _details(row: Row) -> RenderableType:
         asked,
         *([Text(f"by mark (more than one can happen): {marks}")] if marks else []),
         *([_lines("hindsight", told["words"])] if (told := row.get("hindsight")) else []),
+        *([_lines("contested events", told["words"])] if (told := row.get("contested")) else []),
         _lines("drivers", [_driver(entry) for entry in _by_size(row["drivers"])[:MOST_DRIVERS]]),
         _classes(row),
         _lines("nearest cases", [_case(entry) for entry in (row["cases"] or ())[:MOST_CASES]]),

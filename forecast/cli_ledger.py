@@ -54,8 +54,10 @@ def issuing(options: RunOptions) -> Iterator[Callable[[RunResult], None]]:
     options : RunOptions
         Of ``tocsin run``.
     """
+    from forecast.asking import as_registered
     from forecast.ledger.issuing import records_of
 
+    as_registered(options.exclude)
     with opened(options.db, options.home, create=True) as ledger, ledger.lock("tocsin run"):
 
         def issue(result: RunResult) -> None:

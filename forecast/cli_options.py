@@ -58,6 +58,8 @@ class RunOptions:
         neutral or informed.
     backtest : Path or None
         Folder of a backtest whose record is shown.
+    exclude : tuple of str
+        Contested events left out.
     seed : int or None
         Seed of every random draw; None derives it from the origin.
     data_dir, home : Path or None
@@ -75,6 +77,7 @@ class RunOptions:
     model: str
     priors: str
     backtest: Path | None
+    exclude: tuple[str, ...]
     seed: int | None
     data_dir: Path | None
     home: Path | None
@@ -353,6 +356,12 @@ run_options = _gathered(
         _MODEL,
         _PRIORS,
         _BACKTEST,
+        click.option(
+            "--exclude",
+            multiple=True,
+            metavar="NAME",
+            help="Leave a contested event out, with all that stands or falls with it; repeatable.",
+        ),
         click.option(
             "--seed",
             type=click.IntRange(0, 2**32 - 1),

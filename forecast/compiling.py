@@ -63,6 +63,7 @@ def compile_question(
     event = _event(root, package)
     risk = _risk(root, package)
     feed = root.table("feed") or root
+    contested = root.texts("contested")
     near = root.table("near_misses") or root
     made = Question(
         id=name,
@@ -81,7 +82,8 @@ def compile_question(
         priors=_priors(root),
         reference_classes=_classes(root, package, risk=risk, event=event),
         near_misses=near.texts("kinds"),
-        contested=root.texts("contested"),
+        contested=contested,
+        toggles=_toggles(root, contested),
         void=root.texts("void", required=True),
         sources=root.texts("sources", required=True),
         parent=root.text("parent", default=""),
@@ -98,6 +100,21 @@ def _family(root: Reader) -> str:
         allowed = "neutrality, base, bloc or a word of your own, in small letters"
         root.fail("family", found=repr(family), allowed=allowed, remedy="Use one word.")
     return family
+
+
+def _toggles(root: Reader, contested: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
+    """Read which contested rows stand or fall together; a row in no group is one of its own."""
+    part = root.table("toggles", required=False)
+    groups = {name: part.texts(name) for name in part.names()} if part is not None else {}
+    rows = [row for group in groups.values() for row in group]
+    if part is not None and (
+        not all(groups.values()) or len({*rows}) < len(rows) or not {*rows} <= {*contested}
+    ):
+        allowed = f"rows listed as contested, each in one group: {', '.join(contested) or 'none'}"
+        remedy = "List the row as contested, or take it out of the group."
+        part.fail("", found=groups, allowed=allowed, remedy=remedy)
+    alone = {row: (row,) for row in contested if row not in rows}
+    return MappingProxyType(dict(sorted({**groups, **alone}.items())))
 
 
 def _day(reader: Reader, key: str) -> pd.Timestamp:

@@ -120,10 +120,18 @@ def gap(asked: Sequence[Question], origin: pd.Timestamp) -> dict[str, Any]:
 
 
 def not_seen(
-    asked: Sequence[Question], roots: Mapping[str, Material], state: str, seen: Snapshot
+    asked: Sequence[Question],
+    roots: Mapping[str, Material],
+    state: str,
+    seen: Snapshot,
+    *,
+    exclude: Mapping[str, Sequence[str]],
 ) -> list[str]:
     """In words: what this run could not see, and what it does not answer."""
-    out = []
+    out = [
+        f"left out of this run as contested: {name} ({', '.join(rows)})."
+        for name, rows in exclude.items()
+    ]
     for question in asked:
         main = roots[question.parent or question.id]
         if main.risk.rows.empty:

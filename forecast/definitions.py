@@ -315,7 +315,9 @@ class Question:
     near_misses : tuple of str
         Kinds of near miss that must not count.
     contested : tuple of str
-        Rows that count and could be disputed.
+        Rows that could be disputed.
+    toggles : mapping of str to tuple of str
+        Groups of them that stand or fall together, by name; one in no group is its own.
     void : tuple of str
         What makes the question void.
     sources : tuple of str
@@ -341,6 +343,7 @@ class Question:
     reference_classes: tuple[ReferenceClass, ...]
     near_misses: tuple[str, ...]
     contested: tuple[str, ...]
+    toggles: Mapping[str, tuple[str, ...]]
     void: tuple[str, ...]
     sources: tuple[str, ...]
     parent: str

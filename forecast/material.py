@@ -1,7 +1,7 @@
 """What a forecast is made from: risk set, panel, design and target of one question."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -162,6 +162,26 @@ def gather(
         target = Target(state, region, units, on.futures, risk.ends, expiry,
                         month_number(snapshot.as_of))  # fmt: skip
     return Material(question, risk, on.panel, model, arrays, target)
+
+
+def without(part: Material, snapshot: Snapshot, rows: Collection[str]) -> Material:
+    """Build the same material without some contested rows, the target included.
+
+    Parameters
+    ----------
+    part : Material
+    snapshot : Snapshot
+        What it was made from.
+    rows : collection of str
+        All ids to leave out: what `part` left out is not remembered.
+    """
+    if part.target is None:
+        raise ValueError("a question without a target has no forecast to change")
+    risk = risk_set(part.question, snapshot, exclude=rows, processes=part.model.processes)
+    units = risk.origin[risk.origin["state"] == part.target.state].reset_index(drop=True)
+    target = replace(part.target, units=units, ends=risk.ends) if len(units) else None
+    arrays = reduced(risk, part.panel, part.model)
+    return replace(part, risk=risk, design=arrays, target=target)
 
 
 def reduced(risk: RiskSet, panel: Panel, model: Hazard) -> Design:

@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 
 from forecast import __version__, cache
 from forecast.answers import Answer
+from forecast.contested import Contested, block
 from forecast.context import gap, not_seen, processes, shown_series, stale
 from forecast.engine import WORDS, Fitted
 from forecast.evidence import cases
@@ -18,6 +19,7 @@ from forecast.material import Material, plain
 from forecast.models.base_rate import BaseRate
 from forecast.models.design import GAPS, STAGES, Array
 from forecast.predict import Prediction, Target, monte_carlo_error, prior_share, summary
+from forecast.prior_table import prior_table, words_of
 from forecast.questions import Question
 from forecast.reference import reference_classes
 from indicators.vintages import Snapshot
@@ -35,6 +37,15 @@ class Context:
     seen: Snapshot
     strict: Snapshot
     states: pd.DataFrame
+    exclude: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Contested events left out of the run, by toggle."""
+    contested: Mapping[str, Contested | None] = field(default_factory=dict)
+    """What the others do, by root question."""
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Ids of the contested events left out."""
+        return tuple(row for rows in self.exclude.values() for row in rows)
 
     @property
     def state_name(self) -> str:
@@ -56,13 +67,20 @@ def entries(
     if main.target is None:
         return []
     mark = part_mark(question)
-    classes = reference_classes(question, context.seen, state=context.state)
+    classes = reference_classes(
+        question, context.seen, state=context.state, exclude=context.left_out
+    )
     shared = {
         "drivers": _drivers(main, found, mark),
         "stale": stale(main, context.state, context.seen.catalog),
     }
-    return [_entry(context, question, main, found, classes, h, mark) | shared_at(shared, h)
-            for h in context.horizons]  # fmt: skip
+    doubts = context.contested.get(question.parent or question.id)
+    return [
+        _entry(context, question, main, found, classes, h, mark)
+        | shared_at(shared, h)
+        | {"contested": block(doubts, found.default, horizon=h, mark=mark)}
+        for h in context.horizons
+    ]
 
 
 def shared_at(shared: Mapping[str, Any], horizon: int) -> dict[str, Any]:
@@ -281,6 +299,19 @@ def _cases(main: Material, found: Answer, horizon: int, mark: str) -> list[dict[
     return [{k: plain(v) for k, v in case.items()} for case in listed]
 
 
+def priors_of(
+    material: Mapping[str, Mapping[str, Material]], fitted: Mapping[str, Fitted], seen: Snapshot
+) -> list[dict[str, Any]]:
+    """Every prior of every fit, in words; none where nothing was fitted."""
+    mains = [parts["default"] for parts in material.values()] if fitted else []
+    return [
+        {**row, "said": words_of(row)}
+        for part in mains
+        if part.target is not None
+        for row in prior_table(part.question, part.model, part.design, seen.catalog)
+    ]
+
+
 def frame(
     context: Context,
     asked: Sequence[Question],
@@ -300,7 +331,8 @@ def frame(
         "processes": processes(context.seen, context.state, asked),
         "indicators": shown_series(context.seen, context.state),
         "gap": gap(asked, context.origin),
-        "not_seen": not_seen(asked, roots, context.state, context.seen),
+        "exclude": [{"name": k, "events": list(v)} for k, v in context.exclude.items()],
+        "not_seen": not_seen(asked, roots, context.state, context.seen, exclude=context.exclude),
         "provenance": _provenance(context, fitted),
     }
 
@@ -311,7 +343,9 @@ def _provenance(context: Context, fitted: Mapping[str, Fitted]) -> dict[str, Any
     return {
         "data_hash": context.seen.hash,
         "strict_hash": context.strict.hash,
-        "config_hash": cache.digest(config, context.horizons, context.model, context.seed),
+        "config_hash": cache.digest(
+            config, context.horizons, context.model, context.seed, *context.left_out
+        ),
         "code_version": __version__,
         "seed": context.seed,
         "engine": ", ".join(sorted({WORDS[d.engine] for d in found})) or "closed form",

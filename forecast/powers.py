@@ -7,7 +7,7 @@ frequencies so far by an interval that leaves out zero.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,7 +67,13 @@ class Openings:
         return pd.DataFrame(known, [self.slots[j] for j in named], list(COVARIATES))
 
 
-def openings(question: Question, seen: Snapshot, *, states: str | None = "wide") -> Openings:
+def openings(
+    question: Question,
+    seen: Snapshot,
+    *,
+    states: str | None = "wide",
+    exclude: Collection[str] = (),
+) -> Openings:
     """Gather the openings known at a date, each with what was public before its month.
 
     Parameters
@@ -78,15 +84,18 @@ def openings(question: Question, seen: Snapshot, *, states: str | None = "wide")
         What was known.
     states : str, optional
         A set of hosts that the question registers; its primary one where it has none of the name.
+    exclude : collection of str, optional
+        Ids of contested rows to leave out.
 
     Returns
     -------
     Openings
     """
-    risk = risk_set(question, seen, states=states if states in question.risk.sets else None)
+    hosts = states if states in question.risk.sets else None
+    risk = risk_set(question, seen, states=hosts, exclude=exclude)
     at_risk = set(zip(risk.rows["state"], risk.rows["month"], risk.rows["slot"], strict=True))
     events = risk.events.reset_index(drop=True)
-    known = _Known.of(question, seen)
+    known = _Known.of(question, seen, exclude)
     shape = (len(events), len(question.slots))
     x, eligible = np.full((*shape, len(COVARIATES)), np.nan), np.zeros(shape, bool)
     for i, event in enumerate(events.to_dict("records")):
@@ -105,13 +114,14 @@ class _Known:
     bases: pd.DataFrame = field(repr=False)
 
     @classmethod
-    def of(cls, question: Question, seen: Snapshot) -> _Known:
+    def of(cls, question: Question, seen: Snapshot, exclude: Collection[str]) -> _Known:
         history = seen.history
         rows = history[history["indicator"].isin(FIGURES)].sort_values(["end", "published"])
         keys = ["indicator", "state", "counterpart"]
         figures = {(str(a), str(b), str(c)): own for (a, b, c), own in rows.groupby(keys)}
         risk = question.risk
         table = risk.where.select(seen.table(risk.table))
+        table = table[~table[risk.id].isin(list(exclude))]
         date, public = question.event.dates(table)
         end = known_date(table, risk.end, risk.end_precision or None) if risk.end else pd.NaT
         bases = pd.DataFrame({"power": table[risk.slot], "date": date, "known": public, "end": end})
@@ -161,6 +171,7 @@ def power_record(
     seed: int,
     model: Power | None = None,
     states: str | None = "wide",
+    exclude: Collection[str] = (),
     repeats: int = 1000,
 ) -> pd.DataFrame:
     """Score the model of the power and two simpler rules on past openings.
@@ -177,6 +188,8 @@ def power_record(
         Priors of the model.
     states : str, optional
         A set of hosts, see `openings`.
+    exclude : collection of str, optional
+        Ids of contested rows to leave out.
     repeats : int, optional
         Resamples.
 
@@ -189,7 +202,7 @@ def power_record(
         with ``lo90, hi90`` of the two-way bootstrap over hosts and campaigns. Empty without an
         opening.
     """
-    past = openings(question, seen, states=states)
+    past = openings(question, seen, states=states, exclude=exclude)
     events = past.events
     columns = ["rule", "openings", "log", "gain", "lo90", "hi90"]
     if events.empty:
@@ -235,7 +248,9 @@ def power_words(record: pd.DataFrame) -> str:
     )
 
 
-def power_told(asked: Sequence[Question], seen: Snapshot, *, seed: int) -> dict[str, Any] | None:
+def power_told(
+    asked: Sequence[Question], seen: Snapshot, *, seed: int, exclude: Collection[str] = ()
+) -> dict[str, Any] | None:
     """Say for a run which rule tells the powers apart, and why.
 
     Parameters
@@ -244,6 +259,8 @@ def power_told(asked: Sequence[Question], seen: Snapshot, *, seed: int) -> dict[
     seen : Snapshot
         What was known at the origin.
     seed : int
+    exclude : collection of str, optional
+        Ids of contested rows to leave out.
 
     Returns
     -------
@@ -254,7 +271,7 @@ def power_told(asked: Sequence[Question], seen: Snapshot, *, seed: int) -> dict[
     question = next((q for q in asked if set(NAMED) <= set(q.slots)), None)
     if question is None:
         return None
-    record = power_record(question, seen, seed=seed)
+    record = power_record(question, seen, seed=seed, exclude=exclude)
     if record.empty:
         return None
     row = _of_model(record)

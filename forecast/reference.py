@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import pandas as pd
 
@@ -37,7 +37,11 @@ def union_days(intervals: Iterable[Interval]) -> int:
 
 
 def reference_classes(
-    question: Question, snapshot: Snapshot, *, state: str | None = None
+    question: Question,
+    snapshot: Snapshot,
+    *,
+    state: str | None = None,
+    exclude: Collection[str] = (),
 ) -> pd.DataFrame:
     """Return events and exposure of every registered class, as known at a date.
 
@@ -49,6 +53,8 @@ def reference_classes(
         What was known.
     state : str, optional
         The state asked about; classes that are defined by it are left out without it.
+    exclude : collection of str
+        Ids of contested events to leave out; a presence that is one no longer ends exposure.
 
     Returns
     -------
@@ -64,9 +70,9 @@ def reference_classes(
             continue
         slots = _slots(question, item, state)
         window = _window(question, snapshot, item)
-        exposed = _exposed(question, snapshot, item, slots=slots, state=state)
+        exposed = _exposed(question, snapshot, item, slots=slots, state=state, exclude=exclude)
         days = sum(union_days(_clip(spans, window)) for spans in exposed.values())
-        found = _events(question, snapshot, item, slots=slots)
+        found = _events(question, snapshot, item, slots=slots, exclude=exclude)
         found = found[found["state"].isin(list(exposed))]
         found = found[(found["date"] >= window[0]) & (found["date"] < window[1])]
         if days > 0:
@@ -98,23 +104,31 @@ def _slots(question: Question, item: ReferenceClass, state: str | None) -> tuple
 
 
 def _events(
-    question: Question, snapshot: Snapshot, item: ReferenceClass, *, slots: Sequence[str]
+    question: Question,
+    snapshot: Snapshot,
+    item: ReferenceClass,
+    *,
+    slots: Sequence[str],
+    exclude: Collection[str],
 ) -> pd.DataFrame:
     """Events that a class counts, before its states and window are applied."""
-    found = events_of(question, snapshot, where=item.events, sites=item.sites)
+    found = events_of(question, snapshot, where=item.events, sites=item.sites, exclude=exclude)
     found = found[(found["reason"] == "") & found["slot"].isin(slots)]
     if question.risk.while_in_force:
-        ids = _spells(question, snapshot, item.where)[question.risk.id]
-        spells = presences(question, snapshot)
+        ids = _spells(question, snapshot, item.where, exclude)[question.risk.id]
+        spells = presences(question, snapshot, exclude=exclude)
         spells = spells[spells["id"].isin(ids)]
         known = snapshot.table(question.risk.table)[question.risk.id]
         found = found[of_spells(question, found, spells, known=known)]
     return found
 
 
-def _spells(question: Question, snapshot: Snapshot, where: Criteria) -> pd.DataFrame:
+def _spells(
+    question: Question, snapshot: Snapshot, where: Criteria, exclude: Collection[str]
+) -> pd.DataFrame:
     """Spells of a class: those of the risk set, narrowed by its own conditions."""
     table = question.risk.where.select(snapshot.table(question.risk.table))
+    table = table[~table[question.risk.id].isin(list(exclude))]
     return where.select(table)
 
 
@@ -125,10 +139,12 @@ def _exposed(
     *,
     slots: Sequence[str],
     state: str | None,
+    exclude: Collection[str],
 ) -> Mapping[str, list[Interval]]:
     """Intervals at risk of each state of a class, in any of its slots."""
     risk = question.risk
-    table = _spells(question, snapshot, item.where if risk.while_in_force else Criteria())
+    where = item.where if risk.while_in_force else Criteria()
+    table = _spells(question, snapshot, where, exclude)
     spans: dict[str, dict[str, list[Interval]]] = {}
     ends = table[risk.end].fillna(_OPEN) if risk.end else pd.Series(_OPEN, index=table.index)
     keys = risk.slot_of(table[risk.slot]) if risk.slot else pd.Series("", index=table.index)

@@ -155,7 +155,7 @@ def risk_set(
         counted,
         origin.drop(columns=["event", "sign_live", "sign_late"]),
         (left, len(rows)),
-        _aside(question, snapshot, frame, missed),
+        _aside(question, snapshot, frame, missed, exclude),
     )
 
 
@@ -378,13 +378,17 @@ def _left(frame: _Frame, event: npt.NDArray[np.int64]) -> int:
 
 
 def _aside(
-    question: Question, snapshot: Snapshot, frame: _Frame, missed: pd.DataFrame
+    question: Question,
+    snapshot: Snapshot,
+    frame: _Frame,
+    missed: pd.DataFrame,
+    exclude: Collection[str],
 ) -> pd.DataFrame:
     """Known rows that are no event here, and why."""
     names = ["event_id", "state", "slot", "date", "mark", "reason"]
     parts = [missed[names]]
     for mark, rule in question.marks.aside:
-        rows = events_of(question, snapshot, where=rule, sites=True)
+        rows = events_of(question, snapshot, where=rule, sites=True, exclude=exclude)
         parts.append(
             rows[frame.holds(rows)].assign(mark=mark, reason="a mark of its own, no event")[names]
         )

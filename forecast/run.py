@@ -17,10 +17,12 @@ from forecast.asking import (
     HORIZONS,
     SAMPLED,
     asked_of,
+    excluded,
     known_names,
     known_state,
     months_of,
     names_of,
+    rows_of,
     until_today,
 )
 from forecast.engine import EXACT, Fitted, Job, fit_all
@@ -31,12 +33,12 @@ from forecast.material import Material, first_month, gather, ground, month_start
 from forecast.mixture import mixed
 from forecast.models.hazard import Hazard
 from forecast.models.pool import Pool
-from forecast.payload import Context, entries, frame, informed, part_mark
+from forecast.payload import Context, entries, frame, informed, part_mark, priors_of
 from forecast.powers import power_told
-from forecast.prior_table import prior_table, words_of
 from forecast.questions import Question, load_questions
 from forecast.reference import reference_classes
 from forecast.risk import risk_set
+from forecast.toggled import by_question
 from forecast.track import track_record
 from forecast.watched import brief, listed
 from forecast.words import DEFAULT_MODEL
@@ -93,6 +95,7 @@ def run(
     like: Hazard | None = None,
     engine: str = EXACT[0],
     backtest: str | Path | None = None,
+    exclude: str | Sequence[str] = (),
     seed: int | None = None,
     data_dir: str | Path | None = None,
     home: str | Path | None = None,
@@ -132,6 +135,9 @@ def run(
         Folder of a backtest (``tocsin backtest --out``): the model's record on windows that
         had closed by the origin is put beside the forecast, see `forecast.track`. A pool learns
         its weights there, see `forecast.learned`; without one it is the plain average.
+    exclude : str or sequence of str
+        Contested events left out of fits, base rates, rivals and evidence: names of toggles, or
+        ids of rows, with which all rows of their toggle go. Such a run cannot be put on record.
     seed : int, optional
         Derived from the origin (20160701) unless given; recorded in the payload.
     data_dir : path, optional
@@ -157,7 +163,7 @@ def run(
     AskError
         For horizons, questions or a date that no run can have.
     UnknownNameError
-        For a state, question, model or engine that does not exist.
+        For a state, question, model, engine or contested event that does not exist.
     DataError
         For a package that does not hold.
     FitError
@@ -173,27 +179,26 @@ def run(
     known = load_questions(package := load(data_dir), as_of=origin)
     asked = asked_of(known, names, horizons, origin)
     known_state(package, state)
+    without = excluded(asked, exclude)
     number = int(f"{origin:%Y%m%d}") if seed is None else seed
-    with stored(db, home=home, usual=data_dir is None) as store:
-        seen, dated = _snapshots(origin, package, store, strict=strict)
+    seen, dated = _snapshots(origin, package, db, home, usual=data_dir is None, strict=strict)
     folder = _folder(home, model) if cache else None
     say("building risk sets and panels")
     ask: dict[str, Any] = {"horizon": max(horizons), "seed": number}
-    material = _materials(asked, known, seen, dated, state, priors=priors, like=like, **ask)
+    said: dict[str, Any] = {"priors": priors, "like": like, "exclude": rows_of(without)}
+    material = _materials(asked, known, seen, dated, state, **said, **ask)
     how: Any = {"allow_poor_fit": allow_poor_fit, "progress": progress, "engine": engine}
-    jobs = _jobs(material) if model in SAMPLED else []
-    fitted = fit_all(jobs, seed=number, home=folder, **how) if jobs else {}
+    fitted = _fits(material, model, seed=number, home=folder, **how)
     say("simulating futures")
     chosen = learned(model, backtest, package, origin=origin, seed=number)
-    answers = _answers(folder, material, fitted, ask | {"model": model}, seen, chosen.pool)
-    context = Context(state, origin, horizons, model, number, seen, dated, package.table("states"))
-    say("looking at signals")
-    told = brief(listed(seen, known, state, seed=int(f"{origin:%Y%m%d}"), home=folder))
-    given = _priors(material, fitted, seen)
-    extra = told | {"priors_are": priors, "priors": given} | chosen.told
-    if backtest is not None:
-        say("scoring the backtest")
-        extra["skill"] = _skill(backtest, package, context, asked)
+    who = rows_of(without), chosen.pool
+    answers = _answers(folder, material, fitted, ask | {"model": model}, seen, *who)
+    doubts = by_question(material, fitted, seen, model, number, folder, exclude=without, say=say)
+    where = state, origin, horizons, model, number
+    context = Context(*where, seen, dated, package.table("states"), without, doubts)
+    extra = _signals(context, known, home=folder, say=say) | chosen.told
+    extra |= {"priors_are": priors, "priors": priors_of(material, fitted, seen)}
+    extra |= _skill(backtest, package, context, asked, say=say)
     return _result(context, asked, material, answers, fitted, extra)
 
 
@@ -206,26 +211,48 @@ def _folder(home: str | Path | None, model: str) -> Path:
 
 
 def _snapshots(
-    origin: pd.Timestamp, package: DataPackage, store: Any, *, strict: bool
+    origin: pd.Timestamp,
+    package: DataPackage,
+    db: str | Path | None,
+    home: str | Path | None,
+    *,
+    usual: bool,
+    strict: bool,
 ) -> tuple[Snapshot, Snapshot]:
     """What was known as the run reads it, and by documented publication dates only."""
-    dated = snapshot(origin, package=package, store=store, strict=True)
-    return (dated if strict else snapshot(origin, package=package, store=store)), dated
+    with stored(db, home=home, usual=usual) as store:
+        dated = snapshot(origin, package=package, store=store, strict=True)
+        return (dated if strict else snapshot(origin, package=package, store=store)), dated
+
+
+def _signals(
+    context: Context,
+    known: Mapping[str, Question],
+    *,
+    home: Path | None,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    """First of the watch list; its records leave out what the run does."""
+    say("looking at signals")
+    ask: dict[str, Any] = {"seed": int(f"{context.origin:%Y%m%d}"), "home": home}
+    return brief(listed(context.seen, known, context.state, exclude=context.left_out, **ask))
 
 
 def _skill(
-    backtest: str | Path, package: DataPackage, context: Context, asked: Sequence[Question]
-) -> Any:
-    """Record of the model in a backtest, on windows that had closed."""
-    return track_record(
-        backtest,
-        package,
-        origin=context.origin,
-        seed=context.seed,
-        questions=[question.id for question in asked],
-        horizons=context.horizons,
-        model=context.model,
-    )
+    backtest: str | Path | None,
+    package: DataPackage,
+    context: Context,
+    asked: Sequence[Question],
+    *,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    """Record of the model in a backtest, on windows that had closed; none without a backtest."""
+    if backtest is None:
+        return {}
+    say("scoring the backtest")
+    ids = [question.id for question in asked]
+    where: Any = {"origin": context.origin, "seed": context.seed, "horizons": context.horizons}
+    return {"skill": track_record(backtest, package, questions=ids, model=context.model, **where)}
 
 
 def _beside(
@@ -238,21 +265,8 @@ def _beside(
     where: dict[str, Any] = {"state": context.state, "horizons": context.horizons}
     return {
         "joint": joined(material, answers, seed=context.seed, **where),
-        "powers": power_told(asked, context.seen, seed=context.seed),
+        "powers": power_told(asked, context.seen, seed=context.seed, exclude=context.left_out),
     }
-
-
-def _priors(
-    material: Mapping[str, Mapping[str, Material]], fitted: Mapping[str, Fitted], seen: Snapshot
-) -> list[dict[str, Any]]:
-    """Every prior of every fit, in words; none where nothing was fitted."""
-    mains = [parts["default"] for parts in material.values()] if fitted else []
-    return [
-        {**row, "said": words_of(row)}
-        for part in mains
-        if part.target is not None
-        for row in prior_table(part.question, part.model, part.design, seen.catalog)
-    ]
 
 
 def _answers(
@@ -261,6 +275,7 @@ def _answers(
     fitted: Mapping[str, Fitted],
     ask: dict[str, Any],
     seen: Snapshot,
+    exclude: Sequence[str],
     pool: Pool,
 ) -> dict[str, Answer]:
     """Answer by root question, two at a time: each has its own random numbers."""
@@ -272,7 +287,8 @@ def _answers(
         if not pools or main.target is None:
             return recall(folder, name, parts, fitted, **ask)
         found = recall(folder, name, parts, fitted, **ask | {"model": "hazard"})
-        classes = reference_classes(main.question, seen, state=main.target.state)
+        focal = main.target.state
+        classes = reference_classes(main.question, seen, state=focal, exclude=exclude)
         return mixed(found, classes, informed(main), seed=ask["seed"], pool=pool)
 
     with ThreadPoolExecutor(2) as threads:
@@ -309,6 +325,7 @@ def _materials(
     *,
     priors: str,
     like: Hazard | None,
+    exclude: Sequence[str],
     horizon: int,
     seed: int,
 ) -> dict[str, dict[str, Material]]:
@@ -318,7 +335,7 @@ def _materials(
     ask: dict[str, Any] = {"horizon": horizon, "seed": seed}
     start = first_month(roots.values())
     by = {kind: ground(kind, states, state, start=start, **ask) for kind in (seen, strict)}
-    said = ask | {"priors": priors, "like": like}
+    said = ask | {"priors": priors, "like": like, "exclude": exclude}
     return {
         name: {
             "default": gather(root, seen, state, on=by[seen], **said),
@@ -329,13 +346,17 @@ def _materials(
     }
 
 
-def _jobs(material: Mapping[str, Mapping[str, Material]]) -> list[Job]:
-    return [
+def _fits(
+    material: Mapping[str, Mapping[str, Material]], model: str, **how: Any
+) -> dict[str, Fitted]:
+    """Every fit that the model needs."""
+    jobs = [
         Job(f"{name} ({variant})", part.model, part.design)
         for name, parts in material.items()
         for variant, part in parts.items()
-        if part.target is not None
+        if part.target is not None and model in SAMPLED
     ]
+    return fit_all(jobs, **how) if jobs else {}
 
 
 def _result(

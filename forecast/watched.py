@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,9 @@ _KEPT = 16
 _lists: OrderedDict[str, str] = OrderedDict()
 
 
-def known_outcomes(known: Mapping[str, Question], seen: Snapshot) -> tuple[Outcomes, ...]:
+def known_outcomes(
+    known: Mapping[str, Question], seen: Snapshot, *, exclude: Collection[str] = ()
+) -> tuple[Outcomes, ...]:
     """Return the outcomes of each question as known at a date, with its risk set.
 
     Parameters
@@ -57,11 +59,13 @@ def known_outcomes(known: Mapping[str, Question], seen: Snapshot) -> tuple[Outco
         Questions by id.
     seen : Snapshot
         What was known.
+    exclude : collection of str, optional
+        Ids of contested events to leave out.
     """
     found = []
     for name in sorted(known):
         question = known[name]
-        risk = risk_set(question, seen)
+        risk = risk_set(question, seen, exclude=exclude)
         at_risk = risk.rows[["state", "month"]].drop_duplicates(ignore_index=True)
         found.append(Outcomes(name, risk.events, question.family, at_risk, question.feed.censor))
     return tuple(found)
@@ -74,6 +78,7 @@ def listed(
     *,
     seed: int,
     home: Path | None = None,
+    exclude: Collection[str] = (),
 ) -> dict[str, Any]:
     """Return the watch list of a state as plain types.
 
@@ -89,6 +94,8 @@ def listed(
         Of the records' intervals.
     home : Path, optional
         Folder of the cache; None for none.
+    exclude : collection of str, optional
+        Ids of contested events that no record counts.
 
     Returns
     -------
@@ -105,11 +112,12 @@ def listed(
     signs = sorted((item.indicator, name, sign.sign)
                    for item in seen.catalog.indicators.values()
                    for name, sign in item.signs.items())  # fmt: skip
-    key = cache.digest("signals", seen.hash, asked, signs, state, seed, cache.code(*_CODE),
-                       cache.versions())  # fmt: skip
+    key = cache.digest("signals", seen.hash, asked, signs, state, seed, sorted(exclude),
+                       cache.code(*_CODE), cache.versions())  # fmt: skip
     text = _lists.get(key) or _loaded(home, key)
     if text is None:
-        made = watch(seen, state, events=known_outcomes(known, seen), seed=seed)
+        events = known_outcomes(known, seen, exclude=exclude)
+        made = watch(seen, state, events=events, seed=seed)
         text = json.dumps(_plain(made, seen))
         if home is not None:
             cache.save(home, key, {"text": np.frombuffer(text.encode(), dtype=np.uint8)})

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.influence import RELIABLE, log_chance, without_each
+from forecast.influence import RELIABLE, without_each
+from forecast.likelihood import log_likelihood
 from forecast.models.design import Array, Design
-from forecast.models.hazard import RAW, Hazard, cells, columns, effects, sizes
+from forecast.models.hazard import RAW, Hazard, sizes
 from forecast.predict import logit
 
 __all__ = ["RELIABLE", "influence", "log_likelihood", "log_prior", "power_scaling"]
@@ -70,33 +71,6 @@ def log_prior(model: Hazard, raw: Mapping[str, Array], design: Design) -> Array:
             value = np.square(raw[name]).reshape(len(total), -1)
             total -= 0.5 * value[:, : None if dim is None else room[dim]].sum(axis=1)
     return total
-
-
-def log_likelihood(model: Hazard, raw: Mapping[str, Array], design: Design) -> Array:
-    """Log likelihood of each draw: months without the event, events, signs, marks.
-
-    Parameters
-    ----------
-    model : Hazard
-    raw : dict of (draws, ...) arrays
-    design : Design
-        The one the model was fitted to.
-
-    Returns
-    -------
-    (draws,) array
-    """
-    e = effects(raw, model.constants(design), np)
-    cell, column = cells(e, design.arrays(), np), columns(e, np)
-    quiet = np.einsum("dc,ck,dk->d", np.exp(cell), design.exposure,
-                      np.exp(column[:, design.column]), optimize=True)  # fmt: skip
-    eta = cell[:, design.event_cell] + column[:, design.event_column]
-    total = log_chance(eta) @ design.event_weight - quiet
-    rate = e["sign"][:, design.sign_kind] + e["birth"][:, design.sign_state]
-    total += log_chance(rate) @ design.sign_count - np.exp(rate) @ design.sign_months
-    odds = e["mark"]
-    total += odds @ design.mark_weaken - np.logaddexp(0.0, odds) @ design.mark_total
-    return np.asarray(total)
 
 
 def power_scaling(

@@ -12,6 +12,7 @@ import numpy as np
 
 import forecast
 import indicators
+from forecast.asking import as_registered
 from forecast.ledger.entries import ForecastRecord
 
 if TYPE_CHECKING:
@@ -45,10 +46,13 @@ def records_of(result: RunResult, ledger: Ledger) -> list[ForecastRecord]:
 
     Raises
     ------
+    AskError
+        The run left contested events out.
     LedgerError
         The draws cannot be written.
     """
     payload = result.payload
+    as_registered([entry["name"] for entry in payload.get("exclude", ())])
     drawn = {}
     for found in result.forecasts:
         arrays = {"horizons": np.array(found.horizons), "p": found.p}

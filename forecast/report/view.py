@@ -93,6 +93,7 @@ def _question(payload: Row, name: str, slug: str) -> dict[str, Any]:
         "drivers_picture": _drivers(drivers[:_NAMED], slug),
         "cases": head["cases"] or [],
         "hindsight": head.get("hindsight"),
+        "contested": head.get("contested"),
         "face": any(row.get("hindsight") for row in rows),
         "strict": any(row["strict"] for row in rows),
         "no_process": any(row["no_process"] for row in rows),
