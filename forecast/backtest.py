@@ -28,7 +28,16 @@ from indicators.errors import TocsinError, UnknownNameError
 from indicators.tables import DataPackage, load
 from indicators.vintages import Snapshot, snapshot
 
-__all__ = ["COLUMNS", "MODELS", "Grid", "GridError", "at_origin", "backtest", "roots_of"]
+__all__ = [
+    "COLUMNS",
+    "MODELS",
+    "Grid",
+    "GridError",
+    "at_origin",
+    "backtest",
+    "roots_of",
+    "software",
+]
 
 MODELS = tuple(VARIANTS)
 COLUMNS = ["question", "state", "origin", "horizon", "model", "p", "prior_share"]
@@ -224,7 +233,7 @@ class _Finished:
 def _keys(grid: Grid, seen: Snapshot, known: Mapping[str, Question]) -> dict[str, str]:
     """Tell apart, model by model, everything that an origin's forecasts depend on."""
     ask = (grid.questions, grid.horizons, grid.seed, grid.engine, bound_of(grid.bound))
-    shared = (seen.hash, ask, _asks(grid, known), _software(), HAZARD_DRAWS, HAZARD_PATHS)
+    shared = (seen.hash, ask, _asks(grid, known), software(), HAZARD_DRAWS, HAZARD_PATHS)
     return {model: digest(*shared, model) for model in grid.models}
 
 
@@ -235,7 +244,8 @@ def _asks(grid: Grid, known: Mapping[str, Question]) -> list[str]:
     return sorted({repr(one) for one in (*asked, *roots)})
 
 
-def _software() -> tuple[str, dict[str, str]]:
+def software() -> tuple[str, dict[str, str]]:
+    """Return the hash of all code that a forecast depends on, and the versions it stands on."""
     return code(*reach("forecast.backtest", stop=EXEMPT)), versions()
 
 

@@ -101,19 +101,14 @@ def backtest_command(
     quiet: bool,
 ) -> None:
     """Forecast from past origins, with only what was known at each."""
-    from forecast.backtest import Grid, backtest
+    from forecast.backtest import backtest
     from forecast.outcomes import outcomes
-    from forecast.questions import load_questions
     from indicators.home import home_dir
-    from indicators.tables import load
     from indicators.vintages import months
 
-    if not all(part.isdigit() for part in horizons):
-        raise click.BadParameter("whole months, such as 6,12,36", param_hint="--horizon")
-    named = tuple(sorted(load_questions(load(data_dir)))) if "all" in questions else questions
-    origins = tuple(months(start, stop, step=every))
     single = tuple(model for model in models if model != "pool")
-    grid = Grid(origins, named, tuple(int(part) for part in horizons), single, seed, bound, engine)
+    origins = tuple(months(start, stop, step=every))
+    grid = _grid(origins, questions, horizons, single, seed, bound, engine, data_dir)
     with _bar(quiet=quiet) as progress:
         made = backtest(
             grid,
@@ -124,14 +119,38 @@ def backtest_command(
             scheduler=scheduler,
             progress=progress,
         )
+    _clear(out)
     if "pool" in models:
         made = _with_pools(made, single, seed, out, data_dir)
     delay = 0 if judged == "then" else None
     table = outcomes(made, data_dir=data_dir, delay_months=delay)
-    _write(table, out, data_dir)
-    click.echo(f"{len(table)} forecasts from {len(origins)} origins: {out / FORECASTS}", err=True)
+    _write(table, out, data_dir, _label(grid, table, judged, data_dir))
+    told = f"{len(table)} forecasts from {len(grid.origins)} origins"
+    click.echo(f"{told}: {out / FORECASTS}", err=True)
     if naive:
         _refit(grid, naive, out, data_dir)
+
+
+def _grid(
+    origins: tuple[Any, ...],
+    questions: tuple[str, ...],
+    horizons: tuple[str, ...],
+    models: tuple[str, ...],
+    seed: int,
+    bound: str,
+    engine: str,
+    data_dir: Path | None,
+) -> Any:
+    """Read the words of a grid."""
+    from forecast.backtest import Grid
+    from forecast.questions import load_questions
+    from indicators.tables import load
+
+    if not all(part.isdigit() for part in horizons):
+        raise click.BadParameter("whole months, such as 6,12,36", param_hint="--horizon")
+    named = tuple(sorted(load_questions(load(data_dir)))) if "all" in questions else questions
+    months = tuple(int(part) for part in horizons)
+    return Grid(origins, named, months, models, seed, bound, engine)
 
 
 def _refit(grid: Any, origins: int, out: Path, data_dir: Path | None) -> None:
@@ -145,11 +164,42 @@ def _refit(grid: Any, origins: int, out: Path, data_dir: Path | None) -> None:
     click.echo(str(told))
 
 
-def _write(table: Any, out: Path, data_dir: Path | None) -> None:
+def _clear(out: Path) -> None:
+    """Remove what an earlier backtest wrote here and this one may not; finished origins stay."""
+    from forecast.files import OutputError
+    from forecast.hub import TEAM
+
+    old = [out / name for name in (CHOICES, JOINT, "naive.csv", "naive.txt")]
+    old += (out / HUB / "model-output").glob(f"{TEAM}-*/*-{TEAM}-*.parquet")
+    for path in old:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError("a file of an earlier backtest cannot be removed", place=str(path),
+                              found=error.strerror or str(error),
+                              remedy="make the folder writable, or choose another --out.",
+                              ) from error  # fmt: skip
+
+
+def _label(grid: Any, table: Any, judged: str, data_dir: Path | None) -> dict[str, Any]:
+    """Say what the files of a backtest are."""
+    from forecast.backtest import software
+    from forecast.labels import label
+    from indicators.tables import load
+    from indicators.vintages import snapshot
+
+    package = load(data_dir)
+    latest = snapshot(package.tables["observations"]["published"].max(), package=package)
+    return label(grid, models=set(table["model"]), data_hash=latest.hash,
+                 code_hash=software()[0], judged=judged)  # fmt: skip
+
+
+def _write(table: Any, out: Path, data_dir: Path | None, about: dict[str, Any]) -> None:
     """Write forecasts with outcomes, as Parquet and as a hub; of pairs of questions their score."""
     from forecast.files import write_whole
     from forecast.hub import write_hub
     from forecast.joint import joint_scores
+    from forecast.labels import labelled
     from forecast.links import PAIR
     from forecast.questions import load_questions
     from indicators.tables import load
@@ -159,7 +209,7 @@ def _write(table: Any, out: Path, data_dir: Path | None) -> None:
     if pairs.any():
         write_whole(out / JOINT, joint_scores(table).to_parquet(index=False))
         table = table[~pairs]
-    write_whole(out / FORECASTS, table.to_parquet(index=False))
+    write_whole(out / FORECASTS, labelled(table, about))
     write_hub(table, out / HUB, titles=titles, resolved=table)
 
 

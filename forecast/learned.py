@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from forecast.bounds import ALL
 from forecast.material import plain
 from forecast.models.pool import Pool
 from forecast.outcomes import read_outcomes
@@ -83,7 +84,7 @@ def learned(
     Raises
     ------
     OutcomeError
-        There is no backtest in the folder.
+        There is no backtest in the folder, or one under another bound, or of other states.
     PoolError
         It has no forecasts of a member, or of the pools.
     """
@@ -94,7 +95,7 @@ def learned(
         words = "plain average of its members: no backtest was given to learn weights from"
         return Learned(average, _told("pool_linear", average, {}, 0, words))
     path = Path(backtest) / FILE
-    every = read_outcomes(path)
+    every = read_outcomes(path, bound=ALL.name)
     if missing := sorted({*MEMBERS, *POOLS} - set(every["model"])):
         raise PoolError(
             "a backtest that no pool can learn from",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from forecast.backtest import COLUMNS
+from forecast.bounds import ALL
+from forecast.labels import origin_of
 from forecast.links import PAIR, pair_of
 from forecast.questions import load_questions
 from forecast.risk import risk_set
@@ -19,6 +21,17 @@ from indicators.vintages import DateLike, as_date, snapshot
 
 __all__ = ["OutcomeError", "outcomes", "read_outcomes", "together"]
 
+_KINDS = dict.fromkeys(("question", "state", "model", "campaign"), "text")
+_KINDS |= dict.fromkeys(("origin", "closes"), "days") | {"horizon": "whole numbers"}
+_KINDS |= dict.fromkeys(("p", "prior_share", "y"), "numbers")
+_TESTS: Mapping[str, Callable[[Any], bool]] = MappingProxyType(
+    {
+        "text": pd.api.types.is_string_dtype,
+        "days": pd.api.types.is_datetime64_dtype,
+        "whole numbers": pd.api.types.is_integer_dtype,
+        "numbers": pd.api.types.is_float_dtype,
+    }
+)
 _DAY = pd.Timedelta(days=1)
 
 
@@ -59,8 +72,14 @@ def outcomes(
         the window had not closed, or outcomes were not coded to its end) and ``campaign`` (what
         the first event in the window belongs to, or entries into one organisation on one day;
         empty without an event). Of a pair of questions, 1 where both came.
+
+    Raises
+    ------
+    OutcomeError
+        Forecasts of states that the package does not have.
     """
     package = load(data_dir) if package is None else package
+    _of_known_states(forecasts, package)
     pairs = forecasts["question"].str.contains(PAIR, regex=False)
     if pairs.any():
         how: dict[str, Any] = {"package": package, "as_of": as_of, "delay_months": delay_months}
@@ -91,6 +110,19 @@ def outcomes(
     return out
 
 
+def _of_known_states(forecasts: pd.DataFrame, package: DataPackage) -> None:
+    """Refuse what nothing could come of: it would count as windows without an event."""
+    strange = sorted(set(forecasts["state"]) - set(package.tables["states"]["state"]))
+    if strange:
+        raise OutcomeError(
+            "forecasts of states that the data do not have",
+            place="state",
+            found=", ".join(map(str, strange[:5])),
+            allowed="states of states.csv",
+            remedy="run tocsin backtest again with the data package that is used here.",
+        )
+
+
 def _both(forecasts: pd.DataFrame, how: Mapping[str, Any]) -> pd.DataFrame:
     """Outcomes of pairs of questions, from those of the two."""
     names = [pair_of(str(name)) or ("", "") for name in forecasts["question"]]
@@ -115,32 +147,47 @@ def together(event: Mapping[Hashable, Any]) -> str:
     return f"{event['slot']} {event['date']:%Y-%m-%d}"
 
 
-def read_outcomes(path: Path) -> pd.DataFrame:
+def read_outcomes(path: Path, *, bound: str | None = None) -> pd.DataFrame:
     """Read what `outcomes` returned and ``tocsin backtest`` wrote.
 
     Parameters
     ----------
     path : Path
         The file.
+    bound : str, optional
+        How coded processes must have been read, such as ``all``; a file that does not say how is
+        taken. Any by default.
 
     Raises
     ------
     OutcomeError
-        There is no such file, or a column is missing.
+        There is no such file, a column is missing or holds something else, or it was made under
+        another bound.
     """
-    wanted = [*COLUMNS, "closes", "y", "campaign"]
     if not path.exists():
         raise OutcomeError("no backtest here", place=str(path), found="no file",
                         allowed="what tocsin backtest --out wrote",
                         remedy="run tocsin backtest first.")  # fmt: skip
     try:
         frame = pd.read_parquet(path)
+        made = origin_of(path)
     except (OSError, ValueError) as error:
-        raise OutcomeError("not a backtest", place=str(path), found="no Parquet file",
+        raise OutcomeError("not a backtest", place=str(path), found="no Parquet file of ours",
                         allowed="what tocsin backtest --out wrote",
                         remedy="run tocsin backtest again.") from error  # fmt: skip
-    missing = [name for name in wanted if name not in frame]
+    missing = [name for name in _KINDS if name not in frame]
     if missing:
         raise OutcomeError("not a backtest", place=str(path), found=f"no {', '.join(missing)}",
-                        allowed=", ".join(wanted), remedy="run tocsin backtest again.")  # fmt: skip
+                        allowed=", ".join(_KINDS), remedy="run tocsin backtest again.")  # fmt: skip
+    wrong = [f"{name} of type {frame[name].dtype}" for name, kind in _KINDS.items()
+             if not _TESTS[kind](frame[name])]  # fmt: skip
+    if wrong:
+        raise OutcomeError("not a backtest", place=str(path), found=", ".join(wrong),
+                        allowed=", ".join(f"{name}: {kind}" for name, kind in _KINDS.items()),
+                        remedy="run tocsin backtest again.")  # fmt: skip
+    found = ALL.name if made is None else made["bound"]
+    if bound is not None and found != bound:
+        raise OutcomeError("a backtest under another reading of the coded processes",
+                        place=str(path), found=f"bound {found}", allowed=f"bound {bound}",
+                        remedy=f"run tocsin backtest --bound {bound} elsewhere.")  # fmt: skip
     return frame

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from forecast.backtest import COLUMNS
+from forecast.bounds import ALL
 from forecast.outcomes import outcomes, read_outcomes
 from forecast.skill import skill_table
 from indicators.errors import TocsinError
@@ -68,12 +69,12 @@ def track_record(
     Raises
     ------
     OutcomeError
-        There is no backtest in the folder.
+        There is no backtest in the folder, or one under another bound, or of other states.
     TrackError
         It has no forecasts of the model or of the base rate.
     """
     path = Path(folder) / BACKTEST
-    every = read_outcomes(path)
+    every = read_outcomes(path, bound=ALL.name)
     pair = {model, REFERENCE}
     if missing := sorted(pair - set(every["model"])):
         raise TrackError(

@@ -150,6 +150,7 @@ ORDER = (
     "forecast.backtest",
     "forecast.naive",
     "forecast.agreement",
+    "forecast.labels",
     "forecast.outcomes",
     "forecast.hub",
     "forecast.voids",
