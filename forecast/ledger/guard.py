@@ -141,6 +141,35 @@ class Guard:
                 remedy="bring the file back from a copy; tocsin ledger verify tells more.",
             ) from None
 
+    def may_begin(self, *, create: bool) -> None:
+        """Refuse to begin a ledger where there was one, or where none shall be made.
+
+        Parameters
+        ----------
+        create : bool
+            Whether one shall be made; asked where the database holds none.
+
+        Raises
+        ------
+        LedgerError
+            None shall be; or the head of one that is gone is still here.
+        """
+        head = None
+        with suppress(LedgerError):  # a head that cannot be read is for `verify` to tell
+            head = self.head()
+        gone = head is not None and head.seq > 0
+        if create and not gone:
+            return
+        name = self.engine.url.database or ""
+        there = self.engine.dialect.name != "sqlite" or Path(name).exists()
+        loss = f"bring it back from a copy; to accept the loss, remove {self.head_path}."
+        raise LedgerError(
+            "the ledger is gone, its head is still here" if gone else "there is no ledger",
+            place=name,
+            found="a database without it" if there else "no file",
+            remedy=loss if gone else "tocsin run --issue makes one.",
+        )
+
     @contextmanager
     def moving(self) -> Iterator[Callable[[Head], None]]:
         """Yield a function that has a new head on the disk; in its place once the block is done.

@@ -21,7 +21,7 @@ from forecast.ledger.verifying import Damage, verify
 from forecast.ledger.writing import append, last, record_at
 from forecast.models.design import Array
 from indicators.home import DATABASE, home_dir
-from indicators.store.engine import engine_of, prepare, reading
+from indicators.store.engine import engine_of, holds, prepare, reading
 from indicators.store.records import CHAINED
 
 __all__ = ["Ledger"]
@@ -72,22 +72,17 @@ class Ledger:
 
         Raises
         ------
+        LedgerError
+            There is none and none shall be made; or there was one, as its head says.
         StoreError
-            It cannot be opened or made, or is of a newer version.
+            It cannot be opened or made, is another program's, or of a newer version.
         """
         folder = home_dir(home).expanduser().absolute()
         engine = engine_of(folder / DATABASE if where is None else where, home)
         guard = Guard(engine, folder)
-        name = engine.url.database or ""
-        if not create and engine.dialect.name == "sqlite" and not Path(name).exists():
-            gone = guard.head_path.exists()
-            raise LedgerError(
-                "the ledger is gone, its head is still here" if gone else "there is no ledger",
-                place=name,
-                found="no file",
-                remedy="bring it back from a copy." if gone else "tocsin run --issue makes one.",
-            )
         try:
+            if not holds(engine):
+                guard.may_begin(create=create)
             prepare(engine, create=create)
         except BaseException:
             engine.dispose()

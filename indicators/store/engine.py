@@ -18,7 +18,7 @@ from sqlalchemy import event, exc
 from indicators.errors import TocsinError
 from indicators.home import DATABASE, home_dir
 
-__all__ = ["HEAD", "StoreError", "engine_of", "prepare", "reading", "told", "writing"]
+__all__ = ["HEAD", "StoreError", "engine_of", "holds", "prepare", "reading", "told", "writing"]
 
 HEAD = "0002"
 WAIT_MS = 60_000
@@ -189,7 +189,8 @@ def prepare(engine: sa.Engine, *, create: bool = True) -> None:
     Raises
     ------
     StoreError
-        There is none and none shall be made, it cannot be made, or it is of a newer version.
+        There is none and none shall be made, it cannot be made, it is another program's, or it is
+        of a newer version.
     """
     name = engine.url.database or ""
     if engine.dialect.name == "sqlite" and name:
@@ -205,8 +206,11 @@ def prepare(engine: sa.Engine, *, create: bool = True) -> None:
             ) from error
     with reading(engine) as connection:
         found = _version(connection)
+        others = [] if found else sa.inspect(connection).get_table_names()
     if found == HEAD:
         return
+    if found is None:
+        _may_be_made(engine, others, create=create)
     if engine.dialect.name == "sqlite":
         _write_ahead(engine)
     with writing(engine) as connection:
@@ -217,6 +221,41 @@ def prepare(engine: sa.Engine, *, create: bool = True) -> None:
             raise StoreError("the store is newer than this tocsin", place=name, found=found,
                              allowed=f"up to version {HEAD}", remedy="upgrade tocsin.")  # fmt: skip
         _upgrade(connection)
+
+
+def _may_be_made(engine: sa.Engine, others: list[str], *, create: bool) -> None:
+    """Refuse a database without a store where none shall be made, or a file of something else.
+
+    A PostgreSQL database may hold tables of other programs beside ours.
+    """
+    name = engine.url.database or ""
+    if others and engine.dialect.name == "sqlite":
+        raise StoreError("not a store", place=name, found=f"tables of another program: {others[0]}",
+                         allowed="a store that tocsin made, or a new file",
+                         remedy="choose another file: this one is left as it is.")  # fmt: skip
+    if not create:
+        raise StoreError("there is no store", place=name, found="a database without one",
+                         remedy="tocsin indicators refresh makes one.")  # fmt: skip
+
+
+def holds(engine: sa.Engine) -> bool:
+    """Return whether there is a store, of any version, without making one.
+
+    Parameters
+    ----------
+    engine : Engine
+        Of its database.
+
+    Raises
+    ------
+    StoreError
+        It cannot be read.
+    """
+    name = engine.url.database or ""
+    if engine.dialect.name == "sqlite" and not Path(name).exists():
+        return False
+    with reading(engine) as connection:
+        return _version(connection) is not None
 
 
 def _write_ahead(engine: sa.Engine) -> None:

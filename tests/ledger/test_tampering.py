@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from forecast.ledger import Ledger, LedgerError
 from forecast.ledger.chain import hash_of, marks_of
 from forecast.ledger.draws import path_of
+from indicators.store.main import Store
 from indicators.store.records import CONTENT, triggers
 
 # what `small` holds: records 1 to 4, 5 to 7, 8 and 9
@@ -235,6 +236,15 @@ def test_nothing_is_added_to_a_cut_off_chain(small: Path, records: Any) -> None:
 def test_a_database_made_anew_is_told(small: Path, records: Any) -> None:
     for path in small.glob("tocsin.db*"):
         path.unlink()
+    with pytest.raises(LedgerError, match="its head is still here"):
+        Ledger.open(home=small)
+    assert not (small / "tocsin.db").exists()
+    (small / "tocsin.db").touch()  # cut to nothing is no better
+    for create in (True, False):
+        with pytest.raises(LedgerError, match="found: a database without it"):
+            Ledger.open(home=small, create=create)
+    assert (small / "tocsin.db").stat().st_size == 0
+    Store.open(home=small).close()
     with Ledger.open(home=small) as ledger:
         assert [d.what for d in ledger.verify()] == ["records 1 to 9 are gone: cut off"]
         with pytest.raises(LedgerError, match="0 records"):

@@ -199,6 +199,28 @@ def test_no_store_where_none_is_wanted(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("create", [True, False])
+def test_a_file_of_another_program_is_left_as_it_is(tmp_path: Path, create: bool) -> None:
+    path = tmp_path / "other.db"
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE bookmarks (url TEXT)")
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="another program: bookmarks"):
+        Store.open(path, create=create)
+    assert path.read_bytes() == before
+
+
+def test_an_empty_file_is_made_a_store_only_where_one_is_wanted(tmp_path: Path) -> None:
+    path = tmp_path / "empty.db"
+    path.touch()
+    with pytest.raises(StoreError, match="there is no store"):
+        Store.open(path, create=False)
+    assert path.stat().st_size == 0
+    Store.open(path).close()
+    with Store.open(path, create=False) as store:
+        assert store.history().empty
+
+
 def test_where_the_default_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOCSIN_HOME", str(tmp_path / "home"))
     Store.open().close()
