@@ -8,6 +8,7 @@ where it was, and origins are worked on by several processes without changing a 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,8 @@ __all__ = [
 MODELS = tuple(VARIANTS)
 COLUMNS = ["question", "state", "origin", "horizon", "model", "p", "prior_share"]
 PARTS = "parts"
+LONGEST = 600
+"""Months ahead that may be asked about, as in a run."""
 EXEMPT = ("forecast.cache", "forecast.files", "forecast.workers")
 """Imported, but no number depends on them: a change there leaves finished origins valid."""
 
@@ -59,11 +62,11 @@ class Grid:
     Parameters
     ----------
     origins : tuple of Timestamp
-        First days of months.
+        First days of months. Whatever stands twice here or below counts once.
     questions : tuple of str
         Ids.
     horizons : tuple of int
-        Months ahead.
+        Months ahead, 600 at most.
     models : tuple of str
         Of `MODELS`.
     seed : int
@@ -84,14 +87,18 @@ class Grid:
     engine: str = ENGINES[0]
 
     def __post_init__(self) -> None:
-        for name, found in (("origins", self.origins), ("horizons", self.horizons)):
-            if not len(found):
+        for name in ("origins", "questions", "horizons", "models"):
+            once = tuple(dict.fromkeys(getattr(self, name)))
+            object.__setattr__(self, name, once)
+            if not once:
                 raise GridError("nothing to backtest", place=name, found="none", allowed="one")
-        if any(day.day != 1 for day in self.origins) or any(h < 1 for h in self.horizons):
+        if any(day.day != 1 for day in self.origins) or not (
+            min(self.horizons) >= 1 and max(self.horizons) <= LONGEST
+        ):
             raise GridError(
                 "a grid that no forecast has",
                 place="origins and horizons",
-                found="a day inside a month, or a horizon below 1",
+                found=f"a day inside a month, or a horizon below 1 or above {LONGEST}",
                 allowed="first days of months, whole months ahead",
             )
         for model in self.models:
@@ -170,14 +177,15 @@ def backtest(
     if progress is not None:
         progress(done, len(grid.origins))
     asked = {origin: (one.models, keys) for one, origin, keys, *_ in waiting}
-    for origin, frame in work(_task, waiting, workers=workers, scheduler=scheduler):
-        models, keys = asked[origin]
-        for model in models:
-            store.write(origin, model, keys[model], frame[frame["model"] == model])
-        parts.append(frame)
-        done += 1
-        if progress is not None:
-            progress(done, len(grid.origins))
+    with closing(work(_task, waiting, workers=workers, scheduler=scheduler)) as answers:
+        for origin, frame in answers:
+            models, keys = asked[origin]
+            for model in models:
+                store.write(origin, model, keys[model], frame[frame["model"] == model])
+            parts.append(frame)
+            done += 1
+            if progress is not None:
+                progress(done, len(grid.origins))
     frame = pd.concat(parts, ignore_index=True)
     return frame.sort_values(COLUMNS[:5], ignore_index=True)
 

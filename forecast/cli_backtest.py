@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from forecast.cli_options import data_option, home_option
+from forecast.cli_options import MAX_SEED, data_option, home_option, past_day
 
 __all__ = ["FORECASTS", "backtest_command"]
 
@@ -24,8 +24,10 @@ def _list(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[str
 
 
 @click.command("backtest")
-@click.option("--from", "start", default="2000-07", show_default=True, help="First origin.")
-@click.option("--to", "stop", default="2023-07", show_default=True, help="Last origin.")
+@click.option("--from", "start", default="2000-07", show_default=True, help="First origin.",
+              callback=past_day("--from"))  # fmt: skip
+@click.option("--to", "stop", default="2023-07", show_default=True, help="Last origin.",
+              callback=past_day("--to"))  # fmt: skip
 @click.option("--every", default=6, show_default=True, type=click.IntRange(1), help="Months.")
 @click.option("--question", "questions", default="all", show_default=True, callback=_list)
 @click.option("--horizon", "horizons", default="6,12,24,36", show_default=True, callback=_list)
@@ -48,7 +50,7 @@ def _list(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[str
     show_default=True,
     help="How hazards are fitted: approximate (nuts where it fails), nuts, or pymc (slow).",
 )
-@click.option("--seed", default=1, show_default=True, type=int)
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0, MAX_SEED))
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(1))
 @click.option(
     "--scheduler",
@@ -103,12 +105,15 @@ def backtest_command(
     """Forecast from past origins, with only what was known at each."""
     from forecast.backtest import backtest
     from forecast.outcomes import outcomes
+    from forecast.run import writable
     from indicators.home import home_dir
     from indicators.vintages import months
 
     single = tuple(model for model in models if model != "pool")
     origins = tuple(months(start, stop, step=every))
+    _enough(models)
     grid = _grid(origins, questions, horizons, single, seed, bound, engine, data_dir)
+    writable(out)
     with _bar(quiet=quiet) as progress:
         made = backtest(
             grid,
@@ -131,6 +136,13 @@ def backtest_command(
         _refit(grid, naive, out, data_dir)
 
 
+def _enough(models: tuple[str, ...]) -> None:
+    """Refuse a pool of fewer than two models before anything is computed."""
+    if "pool" in models and len(set(models) & set(POOLED)) < 2:
+        words = f"a pool needs two or more of {', '.join(POOLED)} beside it"
+        raise click.BadParameter(words, param_hint="--models")
+
+
 def _grid(
     origins: tuple[Any, ...],
     questions: tuple[str, ...],
@@ -146,7 +158,7 @@ def _grid(
     from forecast.questions import load_questions
     from indicators.tables import load
 
-    if not all(part.isdigit() for part in horizons):
+    if not all(part.isdecimal() for part in horizons):
         raise click.BadParameter("whole months, such as 6,12,36", param_hint="--horizon")
     named = tuple(sorted(load_questions(load(data_dir)))) if "all" in questions else questions
     months = tuple(int(part) for part in horizons)

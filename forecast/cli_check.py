@@ -6,14 +6,20 @@ from pathlib import Path
 
 import click
 
-from forecast.cli_options import data_option, home_option
+from forecast.cli_options import MAX_SEED, data_option, home_option, past_day
 
 __all__ = ["check_command"]
 
 
 @click.command("check")
 @click.option("--state", default="TKM", show_default=True, help="ISO 3166 alpha-3 code.")
-@click.option("--as-of", "as_of", default=None, help="Origin; this month unless given.")
+@click.option(
+    "--as-of",
+    "as_of",
+    default=None,
+    callback=past_day("as-of date"),
+    help="Origin; this month unless given.",
+)
 @click.option("--question", "questions", multiple=True, default=("all",), help="ID, or all.")
 @click.option(
     "--simulations",
@@ -29,7 +35,12 @@ __all__ = ["check_command"]
     type=click.Choice(("approximate", "exact")),
     help="What fits them; where the approximation refuses itself, NUTS does.",
 )
-@click.option("--seed", default=None, type=int, help="Derived from the origin unless given.")
+@click.option(
+    "--seed",
+    default=None,
+    type=click.IntRange(0, MAX_SEED),
+    help="Derived from the origin unless given.",
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),

@@ -24,8 +24,8 @@ __all__ = [
     "db_option",
     "default_as_of",
     "home_option",
+    "past_day",
     "parse_date",
-    "priors_option",
     "run_options",
     "seen_options",
     "today",
@@ -34,6 +34,7 @@ __all__ = [
 CLOCK = "TOCSIN_TODAY"
 HOME = "TOCSIN_HOME"
 MAX_HORIZON = 600
+MAX_SEED = 2**32 - 1
 
 Command = Callable[..., None]
 
@@ -195,16 +196,28 @@ def default_as_of() -> date:
     return today().replace(day=1)
 
 
-def _as_of(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
-    """Read the as-of date, a day up to today, and keep it as ISO text."""
-    day = parse_date(value, name="as-of date")
-    if day > today():
-        found = (
-            f"as-of date: found {day}; allowed: up to today, {today()}. "
-            f"Nothing is known of later days (${CLOCK} moves the clock)."
-        )
-        raise click.BadParameter(found)
-    return day.isoformat()
+def past_day(name: str) -> Callable[[click.Context, click.Parameter, Any], str | None]:
+    """Return an option's callback that reads a day or month up to today, and keeps it as ISO text.
+
+    Parameters
+    ----------
+    name : str
+        What the date is for, named in the error.
+    """
+
+    def read(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+        if value is None:
+            return None
+        day = parse_date(value, name=name)
+        if day > today():
+            found = (
+                f"{name}: found {day}; allowed: up to today, {today()}. "
+                f"Nothing is known of later days (${CLOCK} moves the clock)."
+            )
+            raise click.BadParameter(found)
+        return day.isoformat()
+
+    return read
 
 
 def _horizons(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[int, ...]:
@@ -280,7 +293,7 @@ _DB = click.option(
 )
 _AS_OF = click.option(
     "--as-of",
-    callback=_as_of,
+    callback=past_day("as-of date"),
     metavar="DATE",
     default=lambda: default_as_of().isoformat(),
     show_default="first of this month",
@@ -340,7 +353,6 @@ _MODEL = click.option(
 
 data_option = _DATA
 home_option = _HOME
-priors_option = _PRIORS
 db_option = _DB
 ask_options = _gathered(
     AskOptions, [_STATE, _QUESTION, _HORIZON, _MODEL, _DATA, _HOME, _DB, _BACKTEST]
@@ -364,7 +376,7 @@ run_options = _gathered(
         ),
         click.option(
             "--seed",
-            type=click.IntRange(0, 2**32 - 1),
+            type=click.IntRange(0, MAX_SEED),
             show_default="from the origin",
             help="Seed of every random draw.",
         ),

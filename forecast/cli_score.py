@@ -9,7 +9,7 @@ import click
 
 from forecast.cli_backtest import FORECASTS
 from forecast.cli_ledger import opened
-from forecast.cli_options import db_option, home_option
+from forecast.cli_options import MAX_SEED, db_option, home_option
 
 __all__ = ["score_command"]
 
@@ -19,7 +19,7 @@ __all__ = ["score_command"]
               type=click.Path(path_type=Path, file_okay=False, exists=True), metavar="DIR",
               help="Folder that `tocsin backtest` wrote; the ledger unless given.")  # fmt: skip
 @click.option("--against", default="base_rate", show_default=True, help="The reference model.")
-@click.option("--seed", default=1, show_default=True, type=int,
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0, MAX_SEED),
               help="Of bootstrap and simulation.")  # fmt: skip
 @db_option
 @home_option
@@ -61,16 +61,21 @@ def score_command(
 def _backtest(folder: Path, against: str, *, seed: int, as_json: bool) -> None:
     from forecast.outcomes import read_outcomes
     from forecast.record import SCHEMA, rows
-    from forecast.skill import skill_table
+    from forecast.skill import headline_rows, skill_table
 
     resolved = read_outcomes(folder / FORECASTS)
     models = sorted(set(resolved["model"]))
     if against not in models:
         raise click.BadParameter(f"one of {', '.join(models)}", param_hint="--against")
-    table = skill_table(resolved, seed=seed, against=against)
+    closed = (headline_rows(resolved)["model"] == against).any()
+    table = skill_table(resolved, seed=seed, against=against) if closed else None
     if as_json:
-        made = {"schema": SCHEMA, "source": "backtest", "against": against, "scores": rows(table)}
+        scores = [] if table is None else rows(table)
+        made = {"schema": SCHEMA, "source": "backtest", "against": against, "scores": scores}
         click.echo(json.dumps(made, indent=1))
+        return
+    if table is None:
+        click.echo("No window that counts has closed in this backtest: nothing to score.")
         return
     from forecast.cli_format import show_scores
 

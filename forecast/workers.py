@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from indicators.errors import TocsinError
@@ -23,7 +24,7 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class ClusterError(TocsinError, RuntimeError):
-    """A Dask cluster that is not there, or lost too many workers."""
+    """A process that died, or a Dask cluster that is not there or lost too many workers."""
 
     exit_code = 5
 
@@ -34,8 +35,10 @@ def work[T](
     *,
     workers: int,
     scheduler: str | None = None,
-) -> Iterator[T]:
+) -> Generator[T]:
     """Yield the results of a task for each of its arguments, as they come.
+
+    Where it is closed before its end, tasks that have not begun are not done.
 
     Parameters
     ----------
@@ -52,8 +55,8 @@ def work[T](
     Raises
     ------
     ClusterError
-        ``distributed`` is not installed, nothing answers at the address, or a task lost its
-        worker more than `RETRIES` times.
+        A process of this machine died; ``distributed`` is not installed, nothing answers at the
+        address, or a task lost its worker more than `RETRIES` times.
     """
     if scheduler is not None:
         yield from _dask(task, waiting, workers, scheduler)
@@ -61,14 +64,29 @@ def work[T](
     if workers <= 1 or len(waiting) <= 1:
         yield from (task(*arguments) for arguments in waiting)
         return
+    yield from _processes(task, waiting, workers)
+
+
+def _processes[T](
+    task: Callable[..., T], waiting: Sequence[tuple[Any, ...]], workers: int
+) -> Iterator[T]:
     # spawn: a forked process would inherit the threads of the numerical libraries
     context = multiprocessing.get_context("spawn")
-    with (
-        _single_threaded(),
-        ProcessPoolExecutor(workers, mp_context=context) as pool,
-    ):
-        for future in as_completed([pool.submit(task, *arguments) for arguments in waiting]):
-            yield future.result()
+    with _single_threaded():
+        pool = ProcessPoolExecutor(workers, mp_context=context)
+        try:
+            for future in as_completed([pool.submit(task, *arguments) for arguments in waiting]):
+                yield future.result()
+        except BrokenProcessPool as error:
+            raise ClusterError(
+                "a process died while it worked",
+                place="--workers",
+                found="a process ended by the system, often for want of memory",
+                allowed=f"{workers} processes that stay",
+                remedy="use fewer --workers; what is finished is kept, a second run goes on.",
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 class _single_threaded:  # noqa: N801 (a context manager that reads as a function)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -37,6 +38,25 @@ def slowly(number: int, folder: str) -> tuple[int, int]:
     (Path(folder) / f"{number}-{os.getpid()}").touch()
     time.sleep(0.4)
     return number, os.getpid()
+
+
+def _die(_number: int) -> None:
+    os._exit(9)
+
+
+def test_a_process_that_died_is_told() -> None:
+    with pytest.raises(ClusterError, match="what is finished is kept") as caught:
+        list(work(_die, [(0,), (1,)], workers=2))
+    assert caught.value.exit_code == 5
+
+
+def test_what_has_not_begun_is_not_done_once_nobody_wants_it(tmp_path: Path) -> None:
+    """Whoever takes the results stops at the first one, as on a full disk."""
+    tasks = [(number, str(tmp_path)) for number in range(12)]
+    with closing(work(slowly, tasks, workers=2)) as found:
+        next(found)
+    # two were being worked on, and some lay ready for the processes
+    assert len(list(tmp_path.iterdir())) < 9
 
 
 @pytest.mark.filterwarnings("ignore")  # what distributed says about a worker that was killed
