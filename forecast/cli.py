@@ -1,8 +1,9 @@
-"""The command line: ``tocsin run | report | indicators | ledger | doctor``.
+"""The command line ``tocsin``: runs, reports, indicators, backtests, checks, ledger, schedules.
 
 Nothing heavy is imported before a command needs it, so that ``tocsin --help`` answers at once.
 Results go to stdout, progress and remarks to stderr. Exit codes: 0 done, 2 usage, 3 bad data or
-a file or folder that cannot be read or written, 4 diagnostics failed.
+a file or folder that cannot be read or written, 4 diagnostics failed, 5 a provider or a process
+that was to work failed and what is finished is kept, 6 a store or ledger that cannot be used.
 """
 
 from __future__ import annotations

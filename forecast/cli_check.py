@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from forecast.cli_options import MAX_SEED, data_option, home_option, past_day
+from forecast.cli_options import MAX_SEED, data_option, db_option, home_option, past_day
 
 __all__ = ["check_command"]
 
@@ -49,6 +49,7 @@ __all__ = ["check_command"]
 )
 @data_option
 @home_option
+@db_option
 @click.option("--quiet", is_flag=True, help="No progress.")
 def check_command(
     state: str,
@@ -60,6 +61,7 @@ def check_command(
     out: Path | None,
     data_dir: Path | None,
     home: Path | None,
+    db: str | None,
     quiet: bool,
 ) -> None:
     """Check priors, fit, sensitivity and calibration behind a forecast."""
@@ -67,9 +69,12 @@ def check_command(
 
     from forecast.checks.main import check
     from forecast.checks.page import html, markdown
-    from forecast.report.page import replace_file
+    from forecast.files import write_whole
+    from forecast.run import writable
     from indicators.home import home_dir, today
 
+    if out is not None:
+        writable(out.parent)
     shown = not quiet and sys.stderr.isatty()
     found = check(
         state,
@@ -80,10 +85,11 @@ def check_command(
         seed=seed,
         data_dir=data_dir,
         home=home_dir(home),
+        db=db,
         progress=(lambda text: click.echo(text, err=True)) if shown else None,
     )
     if out is None:
         click.echo(markdown(found), nl=False)
         return
-    replace_file(out, (markdown if out.suffix == ".md" else html)(found))
+    write_whole(out, (markdown if out.suffix == ".md" else html)(found).encode())
     click.echo(f"checks: {out}", err=True)

@@ -1,7 +1,8 @@
 """A scheduled run: refresh, issue every missed month in order, resolve, score, report.
 
-Whatever fails is told and the rest goes on; only a ledger that is damaged, or held by another run,
-ends it. A month that failed is tried again the next time.
+What fails in a way foreseen (an error of tocsin's own, or of the disk) is told and the rest goes
+on; only a ledger that is damaged, or held by another run, ends it, and what nobody foresaw, which
+is a traceback. A month that failed is tried again the next time.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from forecast.files import write_whole
 from forecast.ledger.issuing import records_of
 from forecast.ledger.main import Ledger
 from forecast.questions import load_questions, pick
@@ -69,7 +71,8 @@ class Schedule:
     backtest : Path or None
         Folder of a backtest whose record is put into each report.
     since : str or None
-        First origin that must be there; the first one issued, or this month, where None.
+        First origin that must be there, whatever was issued before; the first one issued, or this
+        month, where None.
     sources : tuple of str or None
         Providers to refresh; where None, those whose credentials are set. Empty: none.
     page : Path or None
@@ -117,16 +120,16 @@ def missed(
     mine = issued[(issued["state"] == schedule.state) & (issued["model"] == schedule.model)]
     mine = mine[~mine["strict_vintages"] & mine["question"].isin(names)]
     last = as_date(day).replace(day=1)
-    starts = [*mine["origin"], last]
-    if schedule.since is not None:
-        starts.append(as_date(schedule.since, "since"))
+    # one old issue, of a month picked by hand, must not bring all months since
+    since = schedule.since
+    start = min([*mine["origin"], last]) if since is None else as_date(since, "since")
     asked = {(name, horizon) for name in names for horizon in schedule.horizons}
     there: dict[pd.Timestamp, set[tuple[str, int]]] = {}
     for origin, name, horizon in zip(
         mine["origin"], mine["question"], mine["horizon"], strict=True
     ):
         there.setdefault(origin, set()).add((str(name), int(horizon)))
-    return [m for m in months(min(starts), last) if not asked <= there.get(m, set())]
+    return [m for m in months(start, last) if not asked <= there.get(m, set())]
 
 
 def scheduled(schedule: Schedule, log: Log) -> int:
@@ -247,10 +250,7 @@ def _score(schedule: Schedule, ledger: Ledger) -> None:
     """Write the record so far beside the report."""
     text = json.dumps(record_of(ledger, seed=SEED).document(), indent=1)
     path = schedule.newest.parent / "tocsin-score.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(text + "\n", encoding="utf-8")
-    part.replace(path)
+    write_whole(path, f"{text}\n".encode())
 
 
 def _report(schedule: Schedule, newest: RunResult | None, steps: _Steps) -> None:

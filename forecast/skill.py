@@ -18,9 +18,8 @@ from forecast.honesty import detectable, needed_events
 from forecast.scores import brier, log_score, rps, two_way_bootstrap
 from forecast.telling import first_telling
 
-__all__ = ["REFERENCES", "Skill", "headline_rows", "rps_table", "skill_table"]
+__all__ = ["Skill", "headline_rows", "rps_table", "skill_table"]
 
-REFERENCES = ("base_rate", "climatology", "process_table")
 FOUNDING = ("TKM", pd.Timestamp("2016-07-01"))
 _EDGE = 1e-9
 

@@ -28,8 +28,10 @@ TOP = 10
 """Signals a run tells; ``tocsin indicators signals --json`` tells all."""
 _CODE = (
     "forecast.watched", "forecast.risk", "forecast.episodes", "forecast.criteria",
-    "indicators.lookup", "indicators.windows", "indicators.signals.changepoints",
-    "indicators.signals.changes", "indicators.signals.events", "indicators.signals.records",
+    "forecast.bounds", "forecast.stages", "forecast.material", "forecast.signal_words",
+    "forecast.words", "indicators.lookup", "indicators.windows", "indicators.signals.changepoints",
+    "indicators.signals.changes", "indicators.signals.events", "indicators.signals.findings",
+    "indicators.signals.records",
     "indicators.signals.regular", "indicators.signals.reports", "indicators.signals.scales",
     "indicators.signals.segments", "indicators.signals.series", "indicators.signals.silences",
     "indicators.signals.thresholds", "indicators.signals.watching",

@@ -74,8 +74,17 @@ def test_a_grid_asks_each_thing_once() -> None:
     assert cli_options.MAX_HORIZON == LONGEST
 
 
-def test_the_folder_is_tried_before_anything_is_computed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("words", "module", "name"),
+    [
+        (("backtest", "--from", "2001-07", "--to", "2001-07", "--models", "base_rate"),
+         "forecast.backtest", "backtest"),
+        (("check", "--as-of", "2016-07-01"), "forecast.checks.main", "check"),
+    ],
+    ids=["backtest", "check"],
+)  # fmt: skip
+def test_the_place_is_tried_before_anything_is_computed(
+    words: tuple[str, ...], module: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A folder that cannot be made, since a file is in its place."""
     (tmp_path / "file").touch()
@@ -83,9 +92,8 @@ def test_the_folder_is_tried_before_anything_is_computed(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("computed")
 
-    monkeypatch.setattr(import_module("forecast.backtest"), "backtest", never)
-    done = ask("backtest", "--from", "2001-07", "--to", "2001-07", "--models", "base_rate",
-               "--out", str(tmp_path / "file" / "out"))  # fmt: skip
+    monkeypatch.setattr(import_module(module), name, never)
+    done = ask(*words, "--out", str(tmp_path / "file" / "out"))
     assert done.exit_code == 3, done.output
     assert "file" in done.stderr
 

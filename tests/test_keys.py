@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast import answers, cache
+from forecast import answers, cache, watched
 from forecast.backtest import EXEMPT, Grid, GridError, backtest
 from forecast.material import gather
 from forecast.questions import load_questions
@@ -122,3 +122,18 @@ def test_an_answer_is_that_of_the_question_as_it_reads_now(
     other = replace(part, question=replace(part.question, process=process))
     answers.recall(tmp_path, "q", {"default": other}, fitted, **how)
     assert len(asked) == 2
+
+
+def test_the_code_of_a_watch_list_is_all_that_it_reaches() -> None:
+    """Less what reads questions and snapshots: those are in its key themselves."""
+    content = (
+        "forecast.definitions", "forecast.priors", "forecast.questions", "forecast.reader",
+        "indicators.catalog", "indicators.entries", "indicators.errors", "indicators.masks",
+        "indicators.merging", "indicators.reading", "indicators.tables", "indicators.vintages",
+    )  # fmt: skip
+    # of material only its rounding is used
+    reached = cache.reach(
+        "forecast.watched", stop=("forecast.cache", "forecast.material", *content)
+    )
+    assert "forecast.signal_words" in reached
+    assert set(reached) <= set(watched._CODE)

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -330,6 +331,14 @@ def test_what_is_missing_is_counted_by_question_and_horizon() -> None:
     plan = Schedule(horizons=(6, 12))
     found = missed(frame, plan, names=["a"], day="2020-03-31")
     assert [f"{day:%Y-%m-%d}" for day in found] == ["2020-02-01", "2020-03-01"]
+    # an old month issued by hand calls for those after it, unless a later start is named
+    old = {**row, "origin": pd.Timestamp("2016-07-01"), "question": "a", "horizon": 6}
+    both = pd.concat([frame, pd.DataFrame([old])], ignore_index=True)
+    assert len(missed(both, plan, names=["a"], day="2020-03-31")) == 44
+    late = replace(plan, since="2020-02-01")
+    assert missed(both, late, names=["a"], day="2020-03-31") == found
+    none = replace(plan, since="2020-05-01")
+    assert missed(both, none, names=["a"], day="2020-03-31") == []
     assert missed(frame.iloc[:0], plan, names=["a"], day="2020-03-31") == [
         pd.Timestamp("2020-03-01")
     ]

@@ -21,6 +21,7 @@ from forecast.predict import Target, predict, summary, thin
 from forecast.prior_table import configured, prior_table
 from forecast.questions import Question, load_questions
 from indicators.errors import TocsinError, UnknownNameError
+from indicators.store.use import stored
 from indicators.tables import DataPackage, load
 from indicators.vintages import DateLike, Snapshot, as_date, snapshot
 
@@ -103,6 +104,7 @@ def check(
     seed: int | None = None,
     data_dir: str | Path | None = None,
     home: Path | None = None,
+    db: str | Path | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Check:
     """Check the model behind the forecasts of a state.
@@ -125,6 +127,9 @@ def check(
         Data package.
     home : Path, optional
         Where fits and simulations are kept; None keeps none.
+    db : str or Path, optional
+        Store of refreshed figures, as `run` takes it: a file or URL; ``none`` for none. By default
+        the home folder's own, where there is one and the data package is the bundled one.
     progress : callable, optional
         Told in a line what is being done.
 
@@ -138,6 +143,8 @@ def check(
         Of no question asked is the state at risk at that origin.
     UnknownNameError
         There is no such question or engine.
+    StoreError
+        The store named is not there, or cannot be read.
     FitError
         A fit on the real data does not pass the gate.
     """
@@ -147,7 +154,8 @@ def check(
     origin = month_start(as_date(as_of))
     package = load(data_dir)
     roots = _roots(package, questions, origin)
-    seen = snapshot(origin, package=package)
+    with stored(db, home=home, usual=data_dir is None) as store:
+        seen = snapshot(origin, package=package, store=store)
     number = int(f"{origin:%Y%m%d}") if seed is None else seed
     parts = {q.id: gather(q, seen, state, horizon=max(HORIZONS), seed=number) for q in roots}
     parts = {name: part for name, part in parts.items() if part.target is not None}

@@ -45,7 +45,7 @@ for _name in ("httpx", "httpcore"):
 TRIES = 5
 LONGEST_PAUSE = 120.0
 MOST_REDIRECTS = 5
-AGENT = "tocsin (early-warning research; +https://pypi.org/project/tocsin)"
+AGENT = "tocsin (early-warning research)"
 
 
 class _AgainError(Exception):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -74,3 +76,23 @@ def test_show_tells_the_stored_figures(home: Path, monkeypatch: pytest.MonkeyPat
     assert [row["value"] for row in told if row["published_rule"] == "retrieved"] == [4321.0] * 5
     told = json.loads(CliRunner().invoke(main, [*args, "--db", "none"]).stdout)["observations"]
     assert not [row for row in told if row["published_rule"] == "retrieved"]
+
+
+def test_a_check_reads_the_store_that_a_run_reads(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it would be gathered from, and no further: nothing is fitted."""
+    seen = []
+
+    def gather(_question: object, snapshot: Any, *_: object, **__: object) -> object:
+        seen.append(snapshot.hash)
+        return SimpleNamespace(target=None)
+
+    monkeypatch.setattr("forecast.checks.main.gather", gather)
+    words = ["check", "--as-of", "2016-07-01", "--question", "foreign_base", "--home"]
+    for more in ([str(tmp_path / "other")], [str(home)], [str(home), "--db", "none"]):
+        done = CliRunner().invoke(main, [*words, *more])
+        assert "not at risk" in done.stderr
+    plain, own, without = seen
+    assert own != plain
+    assert without == plain
