@@ -31,10 +31,9 @@ _CODE = (
     "forecast.bounds", "forecast.stages", "forecast.material", "forecast.signal_words",
     "forecast.words", "indicators.lookup", "indicators.windows", "indicators.signals.changepoints",
     "indicators.signals.changes", "indicators.signals.events", "indicators.signals.findings",
-    "indicators.signals.records",
-    "indicators.signals.regular", "indicators.signals.reports", "indicators.signals.scales",
-    "indicators.signals.segments", "indicators.signals.series", "indicators.signals.silences",
-    "indicators.signals.thresholds", "indicators.signals.watching",
+    "indicators.signals.records", "indicators.signals.regular", "indicators.signals.reports",
+    "indicators.signals.scales", "indicators.signals.segments", "indicators.signals.series",
+    "indicators.signals.silences", "indicators.signals.thresholds", "indicators.signals.watching",
 )  # fmt: skip
 _RECORD = (
     "side", "events", "campaigns", "alarms", "a", "b", "c", "d", "preceded", "share", "share_lo90",

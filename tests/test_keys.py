@@ -96,6 +96,11 @@ def test_what_is_reached() -> None:
         cache.reach("forecast.nothing")
 
 
+def test_the_code_of_an_answer_is_all_that_weighs_its_draws() -> None:
+    found = cache.reach("forecast.answers")
+    assert {"forecast.material", "forecast.models.tallies", "forecast.reweighing"} <= set(found)
+
+
 def test_an_answer_is_that_of_the_question_as_it_reads_now(
     bundled: DataPackage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
