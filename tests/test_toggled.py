@@ -134,6 +134,32 @@ def test_what_cannot_be_reweighed_is_fitted_again_or_refused(
     assert "cannot be told" in entry["words"][0]
 
 
+def test_the_face_value_does_not_stand_beside_a_headline_that_carries_hindsight(
+    bundled: DataPackage, part: Material, cheap: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where hindsight cannot be carried on top of the events left out, they are fitted without."""
+    seen = snapshot("2016-07-01", package=bundled)
+    part = replace(part, question=replace(part.question, toggles={"austria": AUSTRIA}))
+    fit = fit_all([Job("all", part.model, part.design)], seed=1, home=None)["all"]
+    right = carried(part, fit, part.target, draws=50, seed=1, curve=False)  # type: ignore[arg-type]
+    assert right is not None
+    good = right.prediction
+    shares = {"poor": iter([1.0, 0.0]), "always": iter([1.0, 1.0])}
+    hows = {}
+    for name, poor in shares.items():
+        told = (replace(right, poor=share) for share in poor)
+        monkeypatch.setattr(toggled, "reweighed", lambda *_a, **_k: (fit, 0.2))
+        monkeypatch.setattr(toggled, "carried", lambda *_a, told=told, **_k: next(told))
+        found = toggled.contested(
+            part, fit, seen, model="hazard", seed=1, home=None, exclude={}, say=lambda _: None
+        )
+        assert found is not None
+        (under,) = found.under.values()
+        hows[name] = under.how
+        assert under.prediction is (good if name == "poor" else None)
+    assert hows == {"poor": "refitted", "always": "refused"}
+
+
 def test_coins_are_those_of_the_name_and_its_table() -> None:
     both = imputed(["a", "b"], "acts", 15, 17, seed=3)
     alone = imputed(["b"], "acts", 15, 17, seed=3)
