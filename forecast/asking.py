@@ -110,6 +110,15 @@ def asked_of(
         if name not in known:
             raise UnknownNameError("question", name, known)
     asked = [known[name] for name in chosen]
+    first = min(question.window_start for question in asked)
+    if origin < first:
+        raise AskError(
+            "the as-of date lies before the record",
+            place="as_of",
+            found=f"{origin:%Y-%m-%d}",
+            allowed=f"from {first:%Y-%m-%d} on",
+            remedy="nothing was coded for these questions before that day.",
+        )
     for question in asked:
         for horizon in horizons:
             question.closes(origin, horizon)

@@ -325,6 +325,18 @@ def show_checks(checks: Sequence[Check]) -> None:
     console().print(table)
 
 
+def _score(row: Mapping[Any, Any]) -> tuple[str, str]:
+    """Brier skill and log gain; a resample of windows without an event says nothing of either."""
+    if not row["campaigns"]:
+        return "no event yet", DASH
+    low, high = row["brier_skill_lo90"], row["brier_skill_hi90"]
+    least, most = row["log_gain_lo90"], row["log_gain_hi90"]
+    return (
+        f"{row['brier_skill']:+.3f} [{low:+.3f}, {high:+.3f}]",
+        f"{row['log_gain']:+.1f} [{least:+.1f}, {most:+.1f}]",
+    )
+
+
 def show_scores(table: pd.DataFrame, against: str, *, headline: bool = True) -> None:
     """Print a skill table, each score beside its events, interval and detectable gain.
 
@@ -349,8 +361,7 @@ def show_scores(table: pd.DataFrame, against: str, *, headline: bool = True) -> 
             str(r["n"]),
             str(r["events"]),
             str(r["campaigns"]),
-            f"{r['brier_skill']:+.3f} [{r['brier_skill_lo90']:+.3f}, {r['brier_skill_hi90']:+.3f}]",
-            f"{r['log_gain']:+.1f} [{r['log_gain_lo90']:+.1f}, {r['log_gain_hi90']:+.1f}]",
+            *_score(r),
             f"{r['detectable']:.1f}" if isfinite(r["detectable"]) else "none",
             f"{r['observed_expected']:.2f} [{r['oe_lo90']:.2f}, {r['oe_hi90']:.2f}]",
             f"{r['prior_share']:.0%}",

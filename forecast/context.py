@@ -141,9 +141,10 @@ def not_seen(
             )
             continue
         if main.target is None:
+            others = ", ".join(sorted(set(main.risk.origin["state"]))) or "none"
             out.append(
-                f"{question.id}: {state} is not at risk at the origin (see the question's risk "
-                "set), so there is no forecast."
+                f"{question.id}: {state} is not at risk at the origin, so there is no forecast. "
+                f"At risk then: {others}."
             )
             continue
         held = sorted(set(question.slots) - set(main.target.units["slot"]))

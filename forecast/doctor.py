@@ -187,7 +187,7 @@ def _settings() -> Check:
 def _credentials() -> Check:
     found = [name for name in CREDENTIALS if os.environ.get(name)]
     text = ", ".join(found) + " set" if found else "none set"
-    return Check("credentials", "note", f"{text}; nothing in this version needs one")
+    return Check("credentials", "note", f"{text}; only `tocsin indicators refresh` asks for any")
 
 
 def _home(home: Path | None) -> Check:

@@ -224,6 +224,12 @@ def in_words(told: Mapping[str, Any], *, goal: float) -> list[str]:
     tip = told["tipping"]
     whole = _times(tip["missing"], tip["most"])
     half = _times(tip["missing_half_visible"], tip["most"])
+    if whole == half:
+        second = (
+            f"tipping point: to meet the model without processes ({percent(goal)}), failures would "
+            f"have to be {whole} as coded, whether all or half of those events had been visible"
+        )
+        return [first, second]
     second = (
         f"tipping point: to meet the model without processes ({percent(goal)}), failures would "
         f"have to be {whole} as coded, or {half} if only half of those events had been visible"

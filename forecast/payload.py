@@ -211,7 +211,8 @@ def _hindsight(found: Answer, horizon: int, mark: str) -> dict[str, Any] | None:
 
 def _marks(main: Material, found: Answer, horizon: int, mark: str) -> dict[str, Any]:
     """Marks of the event: the event happens by then *and* has the mark."""
-    if mark or found.default is None or not found.default.marks:
+    shown = {} if mark or found.default is None else own_marks(main.question, found.default)
+    if not shown:
         return {"marks": None, "marks_are": "joint", "marks_detail": None}
     counts = informed(main)
     detail = [
@@ -221,13 +222,19 @@ def _marks(main: Material, found: Answer, horizon: int, mark: str) -> dict[str, 
             "events": counts.get(name, 0),
             "from_prior": counts.get(name, 0) == 0,
         }
-        for name, draws in found.default.marks.items()
+        for name, draws in shown.items()
     ]
     return {
         "marks": {d["mark"]: d["p"] for d in detail},
         "marks_are": "joint",
         "marks_detail": detail,
     }
+
+
+def own_marks(question: Question, found: Prediction) -> dict[str, Array]:
+    """Marks that the question tells apart; with a single one there is nothing to tell."""
+    named = {k: v for k, v in found.marks.items() if k in question.marks.names}
+    return named if len(question.marks.names) > 1 else {}
 
 
 def informed(main: Material) -> dict[str, int]:

@@ -33,7 +33,7 @@ from forecast.material import Material, first_month, gather, ground, month_start
 from forecast.mixture import mixed
 from forecast.models.hazard import Hazard
 from forecast.models.pool import Pool
-from forecast.payload import Context, entries, frame, informed, part_mark, priors_of
+from forecast.payload import Context, entries, frame, informed, own_marks, part_mark, priors_of
 from forecast.powers import power_told
 from forecast.questions import Question, load_questions
 from forecast.reference import reference_classes
@@ -377,7 +377,7 @@ def _result(
             index = [h - 1 for h in context.horizons]
             mark = part_mark(question)
             part = found.default.marks[mark] if mark else found.default.p
-            marks = {} if mark else found.default.marks
+            marks = {} if mark else own_marks(material[root]["default"].question, found.default)
             forecasts.append(
                 Forecast(
                     question.id,

@@ -303,6 +303,8 @@ def record_line(row: Mapping[str, Any]) -> str:
     str
         A line without a full stop.
     """
+    if not row["campaigns"]:
+        return f"within {row['horizon']} months no event in {row['n']:,} windows: no score yet"
     low, high = row["log_gain_lo90"], row["log_gain_hi90"]
     least = row["detectable"]
     show = "which could show no gain" if least is None else f"which could show {least:.1f} or more"

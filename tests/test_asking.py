@@ -158,3 +158,15 @@ def test_the_structure_of_a_run_is_the_one_asked_for(cheap: Any) -> None:
     found = other.payload["forecasts"][0]
     assert 0 < found["lo90"] < found["p"] < found["hi90"] < 1
     assert found["p"] != usual.payload["forecasts"][0]["p"]
+
+
+def test_a_day_before_the_record_is_refused_as_one(tocsin: Callable[..., Result]) -> None:
+    shown = tocsin("run", "--state", "TKM", "--as-of", "1985-01-01", "--model", "base_rate")
+    assert shown.exit_code == 2
+    assert "from 1990-01-01 on" in shown.stderr
+
+
+def test_a_state_that_is_not_at_risk_is_told_who_is() -> None:
+    told = run(**ASK | {"state": "FRA", "questions": "foreign_base"}).payload["not_seen"]
+    assert any("FRA is not at risk" in line and "At risk then: " in line for line in told)
+    assert any("TKM" in line and "UZB" in line for line in told)

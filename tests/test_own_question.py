@@ -282,3 +282,17 @@ def test_a_state_is_at_risk_from_the_day_it_exists(tmp_path: Path) -> None:
         "[risk.sets.primary]", "[risk.since]\nBBB = 2000-01-01\n\n[risk.sets.primary]"
     )
     assert both_count(tmp_path, text) == {"F1", "F2"}
+
+
+def test_an_own_question_has_its_own_marks_or_none(tmp_path: Path) -> None:
+    """One mark is nothing to tell apart, and no direction of a revision comes in."""
+    written(tmp_path)
+    found = run(
+        state="AAA", as_of="2004-01-01", questions="flood", horizons=[12], model="glm",
+        data_dir=tmp_path, home=tmp_path / "home",
+    )  # fmt: skip
+    (row,) = found.payload["forecasts"]
+    assert row["marks"] is None
+    assert row["marks_detail"] is None
+    assert found.forecasts[0].marks == {}
+    assert row["p"] > 0

@@ -117,3 +117,8 @@ def test_json_table_and_page_show_it(tmp_path: Path, said: pd.DataFrame) -> None
     assert "record of" in shown.stdout
     assert f"{row['log_gain']:+.1f} nats" in " ".join(shown.stdout.split())
     assert json.loads(told.to_json())["skill"] == told.payload["skill"]
+
+
+def test_no_event_is_no_score() -> None:
+    row = {"horizon": 6, "campaigns": 0, "n": 42, "log_gain": 0.4}
+    assert record_line(row) == "within 6 months no event in 42 windows: no score yet"
