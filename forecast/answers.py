@@ -239,3 +239,13 @@ def _chains(fitted: Fitted) -> int:
 def _predict(fitted: Fitted, target: Target, draws: int, seed: int) -> Prediction:
     raw = thin(fitted.fit.flat(), draws)
     return predict(fitted.model, raw, fitted.design, target, seed=seed)
+
+
+def at_face(answers: Mapping[str, Answer]) -> dict[str, bool]:
+    """Whether each headline takes process tables at face value: hindsight was not to be trusted.
+
+    Parameters
+    ----------
+    answers : mapping of str to Answer
+    """
+    return {k: a.hindsight is not None and not a.hindsight.trusted for k, a in answers.items()}

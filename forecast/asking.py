@@ -110,7 +110,7 @@ def asked_of(
         if name not in known:
             raise UnknownNameError("question", name, known)
     asked = [known[name] for name in chosen]
-    first = min(question.window_start for question in asked)
+    first = min(question.window_start for question in known.values())
     if origin < first:
         raise AskError(
             "the as-of date lies before the record",

@@ -193,7 +193,7 @@ def run(
     chosen = learned(model, backtest, package, origin=origin, seed=number)
     who = rows_of(without), chosen.pool
     answers = _answers(folder, material, fitted, ask | {"model": model}, seen, *who)
-    doubts = by_question(material, fitted, seen, model, number, folder, exclude=without, say=say)
+    doubts = by_question(material, fitted, answers, seen, model, number, folder, without, say=say)
     where = state, origin, horizons, model, number
     context = Context(*where, seen, dated, package.table("states"), without, doubts)
     extra = _signals(context, known, home=folder, say=say) | chosen.told

@@ -40,12 +40,13 @@ SHIFTED = ("alpha_raw", "delta_raw", "gap_raw", "region_raw", "slot_raw", "state
 def by_question(
     material: Mapping[str, Mapping[str, Material]],
     fitted: Mapping[str, Fitted],
+    found: Mapping[str, answers.Answer],
     seen: Snapshot,
     model: str,
     seed: int,
     home: Path | None,
-    *,
     exclude: Mapping[str, Sequence[str]],
+    *,
     say: Callable[[str], None],
 ) -> dict[str, Contested | None]:
     """:func:`contested` for each root question of a run.
@@ -60,11 +61,16 @@ def by_question(
         What they were made from.
     model, seed, home, exclude, say
         As for :func:`contested`.
+    found : mapping of str to Answer
+        The headlines: whether hindsight is carried in them.
     """
+    face = answers.at_face(found)
     ask: dict[str, Any] = {"model": model, "seed": seed, "home": home}
     ask |= {"exclude": exclude, "say": say}
     return {
-        name: contested(parts["default"], fitted.get(f"{name} (default)"), seen, **ask)
+        name: contested(
+            parts["default"], fitted.get(f"{name} (default)"), seen, face=face[name], **ask
+        )
         for name, parts in material.items()
     }
 
@@ -78,6 +84,7 @@ def contested(
     seed: int,
     home: Path | None,
     exclude: Mapping[str, Sequence[str]],
+    face: bool = False,
     say: Callable[[str], None],
 ) -> Contested | None:
     """Forecast one root question under each reading of its contested events.
@@ -97,6 +104,8 @@ def contested(
         Where the cache is; None for none.
     exclude : mapping of str to sequence of str
         Groups left out of the run altogether.
+    face : bool, optional
+        Whether the headline takes process tables at face value, as where hindsight failed.
     say : callable
         Told what is done.
 
@@ -121,6 +130,7 @@ def contested(
         rows = tuple(row for k in groups for row in free[k])
         less = parts[groups[0]] if len(groups) == 1 else without(part, seen, (*gone, *rows))
         ask: dict[str, Any] = {"model": model, "seed": seed, "home": home, "say": say}
+        ask["face"] = face
         under[groups] = _recall(part, less, fitted, seen, (*gone, *rows), **ask)
     counted = set(part.risk.events["event_id"])
     toggles = {k: tuple(row for row in free[k] if row in counted) for k in parts}
@@ -158,6 +168,7 @@ def _recall(
     model: str,
     seed: int,
     home: Path | None,
+    face: bool,
     say: Callable[[str], None],
 ) -> Under:
     """:func:`_under`, from the cache where it holds the same content."""
@@ -166,7 +177,7 @@ def _recall(
     of = fitted.key if fitted is not None else part.design.digest()
     told = less.risk.rows[["stage", "event"]].to_numpy().tobytes()
     key = cache.digest(
-        "contested", of, less.design.digest(), less.target.digest(), rows, model, seed,
+        "contested", of, less.design.digest(), less.target.digest(), rows, model, seed, face,
         answers.DRAWS, hashlib.sha256(told).hexdigest(), seen.hash,
         cache.code(*cache.reach("forecast.toggled")), cache.versions(),
     )  # fmt: skip
@@ -176,7 +187,7 @@ def _recall(
         p = stored.pop("p", None)
         marks = {name.removeprefix("mark|"): v for name, v in stored.items()}
         return Under(None if p is None else Prediction(p, marks), how, k_hat)
-    found = _under(part, less, fitted, rows, model=model, seed=seed, home=home, say=say)
+    found = _under(part, less, fitted, rows, model=model, seed=seed, home=home, face=face, say=say)
     if home is not None:
         arrays = {"how": np.array(found.how), "k_hat": np.array(found.k_hat)}
         if found.prediction is not None:
@@ -195,6 +206,7 @@ def _under(
     model: str,
     seed: int,
     home: Path | None,
+    face: bool,
     say: Callable[[str], None],
 ) -> Under:
     """Forecast without some rows, as a run without them would."""
@@ -211,18 +223,18 @@ def _under(
     if fitted is None:
         raise ValueError(f"{model} needs a fit")
     moved, k_hat = reweighed(part, less, fitted, seed=seed)
-    found = None if moved is None else _carried(less, moved, seed=seed)
+    found = None if moved is None else _carried(less, moved, seed=seed, face=face)
     if found is not None:
         return Under(found, "reweighed", k_hat)
     # weights too uneven, for the events left out or for hindsight on top of it
     say(f"{part.question.id}: without {', '.join(rows)}, fitted again")
     moved = _refitted(less, rows, seed=seed, home=home)
-    found = None if moved is None else _carried(less, moved, seed=seed)
+    found = None if moved is None else _carried(less, moved, seed=seed, face=face)
     return Under(found, "refused" if found is None else "refitted", k_hat)
 
 
-def _carried(less: Material, moved: Fitted, *, seed: int) -> Prediction | None:
-    """Forecast with hindsight carried as the headline carries it; None where that fails.
+def _carried(less: Material, moved: Fitted, *, seed: int, face: bool) -> Prediction | None:
+    """Forecast with hindsight carried, unless the headline is not either; None where that fails.
 
     The face value is no stand-in: beside a headline that carries hindsight it would look as if
     the events left out had made the difference.
@@ -230,7 +242,9 @@ def _carried(less: Material, moved: Fitted, *, seed: int) -> Prediction | None:
     target = less.target
     if target is None:
         return None
-    told = carried(less, moved, target, draws=answers.DRAWS, seed=seed, curve=False)
+    told = None
+    if not face:
+        told = carried(less, moved, target, draws=answers.DRAWS, seed=seed, curve=False)
     if told is not None:
         return told.prediction if told.trusted else None
     raw = thin(moved.fit.flat(), answers.DRAWS)

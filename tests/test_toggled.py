@@ -96,7 +96,7 @@ def test_what_cannot_be_reweighed_is_fitted_again_or_refused(
     part = replace(part, question=replace(part.question, toggles=halves))
     assert part.target is not None
     fit = fit_all([Job("all", part.model, part.design)], seed=1, home=None)["all"]
-    ask: dict[str, Any] = {"model": "hazard", "seed": 1, "home": None, "exclude": {}}
+    ask: dict[str, Any] = {"model": "hazard", "seed": 1, "home": None, "exclude": {}, "face": True}
     monkeypatch.setattr(toggled, "K_HAT_MAX", -1.0)
     told: list[str] = []
     found = toggled.contested(part, fit, seen, **ask, say=told.append)

@@ -322,7 +322,7 @@ def _starts(model: OneFactor, anchor: int) -> Sequence[tuple[float, Floats]]:
 def _is_flat(information: Floats) -> bool:
     """Whether some mixture of parameters does not change the likelihood."""
     own = np.diag(information)
-    if own.min() < FLAT:  # a standard error of 1000 fixed scales, or no peak at all
+    if own.min() < 10 * FLAT:  # a standard error of 300 fixed scales, or no peak at all
         return True
     scale = np.sqrt(own)
     return bool(np.linalg.eigvalsh(information / np.outer(scale, scale)).min() < FLAT)

@@ -88,7 +88,8 @@ def test_recovers_simulated_truth(sampler, lab, sets):
     covered = np.concatenate(inside)
     moved = len(covered)
     assert moved == 17 * sets
-    assert 0.78 <= covered.mean() <= 0.98
+    # of two data sets all may be covered; too wide shows in forty
+    assert 0.78 <= covered.mean() <= (0.98 if sets > 2 else 1.0)
 
 
 @pytest.mark.slow
