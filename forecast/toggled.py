@@ -57,12 +57,12 @@ def by_question(
         By root question and variant; the default one counts.
     fitted : mapping of str to Fitted
         By job.
+    found : mapping of str to Answer
+        The headlines: whether hindsight is carried in them.
     seen : Snapshot
         What they were made from.
     model, seed, home, exclude, say
         As for :func:`contested`.
-    found : mapping of str to Answer
-        The headlines: whether hindsight is carried in them.
     """
     face = answers.at_face(found)
     ask: dict[str, Any] = {"model": model, "seed": seed, "home": home}
