@@ -15,8 +15,8 @@ from forecast.plain import NAME, Plain, shaped
 from forecast.sampling import Diagnostics, Fit, Sampler, Settings, gate
 
 ROOM = Capacity(
-    cells=2048, states=48, regions=10, slots=4, features=8, latents=160, groups=128, columns=32,
-    events=64, signs=128,
+    cells=2048, states=44, regions=10, slots=4, features=8, latents=80, groups=104, columns=28,
+    events=32, signs=112,
 )  # fmt: skip
 """Usual room of the compiled program, enough for every question on the bundled data: a
 forecast does not depend on what else is asked. What needs more grows by the same steps."""

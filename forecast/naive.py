@@ -2,7 +2,8 @@
 
 For a sample of origins every hazard is built, compiled and sampled from nothing by PyMC's own
 sampler, twice with different seeds. The difference between the two is the floor below which no two
-samplers can be told apart; the difference to the backtest is set beside it.
+samplers can be told apart; the difference to the backtest is set beside it. Both sides get one
+thread of linear algebra: threads that wait for each other would count as work.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from forecast.backtest import Grid, roots_of
 from forecast.bounds import bound_of
@@ -168,7 +170,8 @@ def _one(
 def _sampled(model: Any, design: Any, settings: Settings, seed: int) -> dict[str, Array]:
     """Draws of a fresh ``pm.sample``, chains joined."""
     seeds = np.random.SeedSequence(seed).generate_state(settings.chains)
-    found = sampled(model, shaped(design), settings, seeds).raw
+    with threadpool_limits(1, user_api="blas"):
+        found = sampled(model, shaped(design), settings, seeds).raw
     return {name: v.reshape(-1, *v.shape[2:]) for name, v in found.items()}
 
 
