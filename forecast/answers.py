@@ -16,7 +16,7 @@ from forecast.material import Material
 from forecast.models.design import Array, Design
 from forecast.models.hazard import prior_draws, sizes
 from forecast.predict import Prediction, Target, predict, thin
-from forecast.rivals import GlmRival, TableRival
+from forecast.rivals import RIVALS
 
 KINDS = ("default", "face", "no_process", "strict", "prior")
 DRAWS = 1000
@@ -195,8 +195,8 @@ def answer(
         return Answer(None, None, None, None, {}, None, None, {})
     target = main.target
     rivals = {
-        "glm": GlmRival.of(main, seed=seed).predict(target, horizon=horizon),
-        "process_table": TableRival.of(main, seed=seed).predict(target, horizon=horizon),
+        name: rival.of(main, seed=seed).predict(target, horizon=horizon)
+        for name, rival in RIVALS.items()
     }
     if model != "hazard":
         plain = rivals.get(model)
@@ -211,16 +211,13 @@ def answer(
     prior = predict(main.model, unseen, main_fit.design, target.thinned(PRIOR_PATHS), seed=seed)
     raw = thin(main_fit.fit.flat(), DRAWS)
     told = carried(main, main_fit, target, draws=DRAWS, seed=seed)
-    dated = parts.get("strict")
-    if told is not None and told.trusted and dated is not None and dated.target is not None:
-        # beside the headline stands the same reading of the tables
-        fit = fitted[f"{name} (strict)"]
-        also = carried(dated, fit, dated.target, draws=VARIANT_DRAWS, seed=seed, curve=False)
-        predictions["strict"] = also.prediction if also is not None else predictions["strict"]
+    strict, dated = predictions.get("strict"), parts.get("strict")
+    if told is not None and told.trusted and dated is not None:
+        strict = _also_carried(dated, fitted.get(f"{name} (strict)"), strict, seed)
     return Answer(
         told.prediction if told is not None and told.trusted else predictions["default"],
         predictions.get("no_process"),
-        predictions.get("strict"),
+        strict,
         prior,
         rivals,
         raw,
@@ -230,6 +227,22 @@ def answer(
         predictions["default"],
         told,
     )
+
+
+def _also_carried(
+    part: Material, fitted: Fitted | None, face: Prediction | None, seed: int
+) -> Prediction | None:
+    """Hindsight carried as in the headline beside it; None where that does not hold.
+
+    The face value would look as if the publication dates had made the difference, unless there is
+    no process to look back on.
+    """
+    if part.target is None or fitted is None:
+        return None
+    also = carried(part, fitted, part.target, draws=VARIANT_DRAWS, seed=seed, curve=False)
+    if also is None:
+        return face
+    return also.prediction if also.trusted else None
 
 
 def _chains(fitted: Fitted) -> int:

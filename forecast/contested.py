@@ -25,9 +25,10 @@ from typing import Any
 import numpy as np
 
 from forecast.material import Material, plain
+from forecast.models.base_rate import BaseRate
 from forecast.models.design import Array
 from forecast.predict import Prediction, summary
-from forecast.words import percent
+from forecast.words import percent, plural
 from indicators.vintages import Snapshot
 
 __all__ = [
@@ -138,7 +139,12 @@ def imputed(
 
 
 def block(
-    found: Contested | None, whole: Prediction | None, *, horizon: int, mark: str
+    found: Contested | None,
+    whole: Prediction | None,
+    rates: Mapping[str, BaseRate],
+    *,
+    horizon: int,
+    mark: str,
 ) -> dict[str, Any] | None:
     """Tell what contested events do to one forecast, as the payload has it.
 
@@ -147,6 +153,8 @@ def block(
     found : Contested or None
     whole : Prediction or None
         The headline, of the registered coding.
+    rates : mapping of str to BaseRate
+        Registered base rate without each group.
     horizon : int
         Months.
     mark : str
@@ -156,9 +164,10 @@ def block(
     -------
     dict or None
         ``groups`` (each with its rows that count, in how many imputations it stands, and the
-        forecast ``with`` and ``without`` it), ``idle``, ``second_coder``, ``imputations``,
-        ``imputed``, ``range`` of the points with and without each group, ``words``. Imputed and
-        range are None where a forecast they need was refused, or there is no group.
+        forecast ``with`` and ``without`` it, and the base rate without it), ``idle``,
+        ``second_coder``, ``imputations``, ``imputed``, ``range`` of the points with and without
+        each group, ``words``. Imputed and range are None where a forecast they need was refused,
+        or there is no group.
     """
     if found is None or whole is None:
         return None
@@ -178,6 +187,7 @@ def block(
                 "stands": int(found.stands[name].sum()),
                 "with": registered,
                 "without": less,
+                "base_rate": _base(rates[name], horizon),
                 "how": one.how,
                 "k_hat": plain(one.k_hat),
             }
@@ -193,6 +203,16 @@ def block(
         "range": whole_range,
     }
     return out | {"words": in_words(out)}
+
+
+def _base(rate: BaseRate, horizon: int) -> dict[str, Any]:
+    low, high = rate.interval(horizon / 12)
+    return {
+        "p": plain(rate.p(horizon / 12)),
+        "lo90": plain(low),
+        "hi90": plain(high),
+        "events": rate.events,
+    }
 
 
 def _plain(draws: Array) -> dict[str, Any]:
@@ -237,9 +257,11 @@ def in_words(told: Mapping[str, Any]) -> list[str]:
         if group["without"] is None:
             said = f"cannot be told (k-hat {group['k_hat']}, and no fit passed the gate)"
         else:
-            how = "fitted again"
+            how, base = "fitted again", group["base_rate"]
             if group["how"] == "reweighed":
                 how = f"reweighted, k-hat {group['k_hat']:.2f}"
+            events = f"{base['events']} event{plural(base['events'])}"
+            how += f"; base rate {percent(base['p'])} from {events}"
             said = f"{percent(group['without']['p'])} ({how})"
         out.append(f"with {group['name']} ({rows}) {here}, without {said}")
     checks, drawn = told["second_coder"], told["imputed"]

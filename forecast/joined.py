@@ -15,7 +15,7 @@ what the product of the answers is over what it would be on those futures.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
@@ -25,6 +25,7 @@ import numpy as np
 from forecast.answers import Answer
 from forecast.links import Door, open_doors
 from forecast.material import Material, plain
+from forecast.models.base_rate import BaseRate
 from forecast.models.design import Array
 from forecast.models.linked import arrivals, second_given
 from forecast.predict import Prediction, summary
@@ -51,6 +52,7 @@ def joined(
     material: Mapping[str, Mapping[str, Material]],
     answers: Mapping[str, Answer],
     *,
+    rates: Mapping[str, BaseRate],
     state: str,
     horizons: Sequence[int],
     seed: int,
@@ -61,6 +63,8 @@ def joined(
     ----------
     material, answers : mapping
         By question that is not part of another.
+    rates : mapping of str to BaseRate
+        Registered base rate of each: what stands beside is their product, as if independent.
     state : str
     horizons : sequence of int
         Months.
@@ -86,7 +90,7 @@ def joined(
     return {
         "questions": list(found),
         "links": (links := [_link(way) for way in ways]),
-        "horizons": (rows := [_at(found, ways, h, draws) for h in sorted(horizons)]),
+        "horizons": (rows := [_at(found, ways, rates, h, draws) for h in sorted(horizons)]),
         "words": [*_words(rows[-1], len(found)), *map(_link_words, links)],
     }
 
@@ -106,11 +110,13 @@ def _link(way: _Way) -> dict[str, Any]:
 def _words(row: Mapping[str, Any], size: int) -> list[str]:
     """Say what the longest horizon holds."""
     some = row["any"]
-    apart = f"{percent(some['independent'])} if they were independent"
+    base = percent(some["base_rate"])
+    apart = f"base rate {base}; {percent(some['independent'])} if they were independent"
     out = [f"within {row['horizon']} months at least one of {size}: {percent(some['p'])} ({apart})"]
     for pair in row["pairs"]:
         names = " and ".join(map(label, pair["questions"]))
-        out.append(f"{names}: {percent(pair['p'])} ({percent(pair['independent'])})")
+        apart = f"base rate {percent(pair['base_rate'])}; {percent(pair['independent'])}"
+        out.append(f"{names}: {percent(pair['p'])} ({apart})")
     return out
 
 
@@ -127,7 +133,11 @@ def _link_words(link: Mapping[str, Any]) -> str:
 
 
 def _at(
-    found: Mapping[str, Prediction], ways: Sequence[_Way], horizon: int, draws: int
+    found: Mapping[str, Prediction],
+    ways: Sequence[_Way],
+    rates: Mapping[str, BaseRate],
+    horizon: int,
+    draws: int,
 ) -> dict[str, Any]:
     """What the questions say together at one horizon, beside the product of their own answers."""
     paths = max(p.by_path().shape[1] for p in found.values())
@@ -147,31 +157,35 @@ def _at(
         p = (weight * chance).sum(axis=1).reshape(draws, paths).mean(axis=1)
         return np.asarray(np.minimum(p * (full / kept), 1.0))
 
-    some = 1 - np.prod(np.broadcast_arrays(*(1 - chance for chance in given.values())), axis=0)
     alone = {name: float(p.p[:, horizon - 1].mean()) for name, p in found.items()}
     kept = {name: float(p[:, -1].mean()) for name, p in flat.items()}
+    base = {name: float(rates[name].p(horizon / 12)) for name in found}
+
+    def told(chance: Array, how: Callable[[Mapping[str, float]], float]) -> dict[str, Any]:
+        full = how(alone)
+        out = _summary(of(chance, full, how(kept)))
+        return out | {"independent": plain(full), "base_rate": plain(how(base))}
+
+    some = 1 - np.prod(np.broadcast_arrays(*(1 - chance for chance in given.values())), axis=0)
     linked = {frozenset((way.door.first, way.door.second)) for way in ways}
     pairs = [
         {
             "questions": [a, b],
-            **_summary(of(given[a] * given[b], alone[a] * alone[b], kept[a] * kept[b])),
-            "independent": plain(alone[a] * alone[b]),
+            **told(given[a] * given[b], lambda p, a=a, b=b: p[a] * p[b]),  # type: ignore[misc]
             "linked": frozenset((a, b)) in linked,
         }
         for a, b in combinations(found, 2)
     ]
-    either, either_kept = (1 - float(np.prod([1 - p for p in t.values()])) for t in (alone, kept))
     moved = []
-    for way in ways:
-        name = way.door.second
+    for name in (way.door.second for way in ways):
         p = float(of(given[name], alone[name], kept[name]).mean())
         moved.append({"question": name, "p": plain(p), "unlinked": plain(alone[name])})
-    return {
-        "horizon": horizon,
-        "any": {**_summary(of(some, either, either_kept)), "independent": plain(either)},
-        "pairs": pairs,
-        "moved": moved,
-    }
+    return {"horizon": horizon, "any": told(some, _any), "pairs": pairs, "moved": moved}
+
+
+def _any(p: Mapping[str, float]) -> float:
+    """Chance of at least one of several, were they independent."""
+    return 1 - float(np.prod([1 - one for one in p.values()]))
 
 
 def _summary(p: Array) -> dict[str, Any]:

@@ -201,7 +201,7 @@ def mixed(
         return found
     first = classes.iloc[0]
     base = of_base_rate(
-        BaseRate(int(first["events"]), float(first["exposure_years"])),
+        BaseRate.of_class(first),
         {name: counts.get(name, 0) for name in found.default.marks},
         joint="weaken" in found.default.marks,
         horizon=found.default.p.shape[1],

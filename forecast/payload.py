@@ -1,7 +1,7 @@
 """The JSON document of a run, assembled from plain values."""
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,12 +75,27 @@ def entries(
         "stale": stale(main, context.state, context.seen.catalog),
     }
     doubts = context.contested.get(question.parent or question.id)
+    groups = doubts.toggles if doubts is not None else ()
+    without = _rates_without(context, question, groups, main.question.toggles)
     return [
         _entry(context, question, main, found, classes, h, mark)
         | shared_at(shared, h)
-        | {"contested": block(doubts, found.default, horizon=h, mark=mark)}
+        | {"contested": block(doubts, found.default, without, horizon=h, mark=mark)}
         for h in context.horizons
     ]
+
+
+def _rates_without(
+    context: Context, question: Question, toggles: Iterable[str], rows: Mapping[str, Sequence[str]]
+) -> dict[str, BaseRate]:
+    """Registered base rate without each contested group."""
+
+    def rate(group: str) -> BaseRate:
+        gone = (*context.left_out, *rows[group])
+        classes = reference_classes(question, context.seen, state=context.state, exclude=gone)
+        return BaseRate.of_class(classes.iloc[0])
+
+    return {group: rate(group) for group in toggles}
 
 
 def shared_at(shared: Mapping[str, Any], horizon: int) -> dict[str, Any]:
@@ -150,7 +165,7 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _reference(row: Mapping[str, Any], horizon: int) -> dict[str, Any]:
-    rate = BaseRate(int(row["events"]), float(row["exposure_years"]))
+    rate = BaseRate.of_class(row)
     years = horizon / 12
     low, high = rate.interval(years)
     return {

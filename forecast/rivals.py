@@ -111,3 +111,10 @@ def _direction(part: Material, p: Array) -> dict[str, Array]:
     total, weaken = part.design.mark_total.sum(), part.design.mark_weaken.sum()
     share = (weaken + 0.5) / (total + 1.0)
     return {"weaken": p * share, "strengthen": p * (1 - share)}
+
+
+RIVALS: dict[str, type[GlmRival] | type[TableRival]] = {
+    "glm": GlmRival,
+    "process_table": TableRival,
+}
+"""Every rival by the name of its model."""

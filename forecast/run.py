@@ -25,16 +25,15 @@ from forecast.asking import (
     rows_of,
     until_today,
 )
+from forecast.beside import beside
 from forecast.engine import EXACT, Fitted, Job, fit_all
 from forecast.forecasts import Forecast, html, rich_table, tidy
-from forecast.joined import joined
 from forecast.learned import learned
 from forecast.material import Material, first_month, gather, ground, month_start
 from forecast.mixture import mixed
 from forecast.models.hazard import Hazard
 from forecast.models.pool import Pool
 from forecast.payload import Context, entries, frame, informed, own_marks, part_mark, priors_of
-from forecast.powers import power_told
 from forecast.questions import Question, load_questions
 from forecast.reference import reference_classes
 from forecast.risk import risk_set
@@ -42,10 +41,11 @@ from forecast.toggled import by_question
 from forecast.track import track_record
 from forecast.watched import brief, listed
 from forecast.words import DEFAULT_MODEL
+from indicators.dates import DateLike
 from indicators.home import home_dir
 from indicators.store.use import stored
 from indicators.tables import DataPackage, load
-from indicators.vintages import DateLike, Snapshot, snapshot
+from indicators.vintages import Snapshot, snapshot
 
 
 @dataclass(frozen=True)
@@ -255,20 +255,6 @@ def _skill(
     return {"skill": track_record(backtest, package, questions=ids, model=context.model, **where)}
 
 
-def _beside(
-    context: Context,
-    asked: Sequence[Question],
-    material: Mapping[str, Mapping[str, Material]],
-    answers: Mapping[str, Answer],
-) -> dict[str, Any]:
-    """What the questions say together, and by which rule the power of a base is told."""
-    where: dict[str, Any] = {"state": context.state, "horizons": context.horizons}
-    return {
-        "joint": joined(material, answers, seed=context.seed, **where),
-        "powers": power_told(asked, context.seen, seed=context.seed, exclude=context.left_out),
-    }
-
-
 def _answers(
     folder: Path | None,
     material: Mapping[str, Mapping[str, Material]],
@@ -390,7 +376,7 @@ def _result(
                 )
             )
     payload = frame(context, asked, material, rows, fitted)
-    together = _beside(context, asked, material, answers)
+    together = beside(context, asked, material, answers)
     payload |= {"strict_vintages": context.seen.strict, **together, **extra}
     if (pool := extra.get("pool")) and pool["chosen"] != "pool_linear":
         # learned weights are part of what was asked for; the plain average needs no backtest

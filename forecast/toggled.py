@@ -24,7 +24,7 @@ from forecast.likelihood import log_likelihood, log_prior
 from forecast.material import Material, without
 from forecast.predict import Prediction, predict, thin
 from forecast.reweighing import K_HAT_MAX, smoothed
-from forecast.rivals import GlmRival, TableRival
+from forecast.rivals import RIVALS
 from forecast.sampling import Fit
 from indicators.errors import FitError
 from indicators.vintages import Snapshot
@@ -213,13 +213,9 @@ def _under(
     target = less.target
     if target is None:
         return Under(None, "refused", np.nan)
-    horizon = target.paths.shape[0]
-    rivals = {
-        "glm": GlmRival.of(less, seed=seed).predict(target, horizon=horizon),
-        "process_table": TableRival.of(less, seed=seed).predict(target, horizon=horizon),
-    }
-    if model in rivals:
-        return Under(rivals[model], "refitted", np.nan)
+    if model in RIVALS:
+        rival = RIVALS[model].of(less, seed=seed)
+        return Under(rival.predict(target, horizon=target.paths.shape[0]), "refitted", np.nan)
     if fitted is None:
         raise ValueError(f"{model} needs a fit")
     moved, k_hat = reweighed(part, less, fitted, seed=seed)

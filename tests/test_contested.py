@@ -189,12 +189,31 @@ def test_the_block_tells_each_group_and_all_imputed(twice: list[dict[str, Any]])
         assert told["range"] == sorted([group["with"]["p"], group["without"]["p"]])
         assert len(told["words"]) == 2
         assert "15 of 17 rows" in told["words"][1]
+        assert f"{group['base_rate']['events']} event" in told["words"][0]
     # the same coins for both questions
     assert revision["groups"][0]["stands"] == weakening["groups"][0]["stands"]
     assert base["groups"] == []
     assert base["imputed"] is base["range"] is None
     assert base["idle"] == ["belarus_2022", "edca", "mashabim", "shaymak"]
     assert base["words"] == ["no contested event is in the reference set"]
+
+
+def test_the_base_rate_without_a_group_is_that_of_a_run_without_it(
+    twice: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    asked = ("neutrality_text_revision", "neutrality_weakening")
+    ask = ASK | {"questions": asked, "home": tmp_path, "model": "base_rate"}
+    less = run(**ask, exclude=("austria",)).payload["forecasts"]
+    for entry, without in zip(twice[0]["forecasts"][:2], less, strict=True):
+        (group,) = entry["contested"]["groups"]
+        told = {k: without[f"base_rate{k.removeprefix('p')}"] for k in ("p", "_lo90", "_hi90")}
+        assert group["base_rate"] == {
+            "p": told["p"],
+            "lo90": told["_lo90"],
+            "hi90": told["_hi90"],
+            "events": without["base_rate_events"],
+        }
+        assert group["base_rate"]["events"] == entry["base_rate_events"] - 2
 
 
 def test_the_block_is_shown(twice: list[dict[str, Any]]) -> None:

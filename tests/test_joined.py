@@ -9,6 +9,7 @@ import pytest
 from forecast.answers import Answer
 from forecast.joined import joined
 from forecast.links import DOORS, Door
+from forecast.models.base_rate import BaseRate
 from forecast.models.linked import Link
 from forecast.predict import Prediction
 
@@ -46,7 +47,8 @@ def told(
     monkeypatch.setattr(Door, "still_open", lambda *_: already)
     material: Any = {name: {"default": Part()} for name in found}
     answers = {name: answer(p) for name, p in found.items()}
-    return joined(material, answers, state="TKM", horizons=(12, 36), seed=1)
+    rates = dict.fromkeys(found, BaseRate(2, 100.0))
+    return joined(material, answers, rates=rates, state="TKM", horizons=(12, 36), seed=1)
 
 
 def test_one_question_has_no_company(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,6 +67,15 @@ def test_without_link_and_with_one_future_the_questions_are_independent(
             assert pair["p"] == pytest.approx(pair["independent"], rel=1e-5)
         assert [pair["linked"] for pair in row["pairs"]] == [True, True, False]
         assert all(m["p"] == pytest.approx(m["unlinked"]) for m in row["moved"])
+
+
+def test_base_rates_stand_beside(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = told({B: steady([0.02]), C: steady([0.005])}, monkeypatch, 0.0)
+    row = found["horizons"][1]
+    one = 1 - (100 / 103) ** 2.5
+    assert row["any"]["base_rate"] == pytest.approx(1 - (1 - one) ** 2, rel=1e-5)
+    assert row["pairs"][0]["base_rate"] == pytest.approx(one**2, rel=1e-5)
+    assert all("base rate" in words for words in found["words"][:2])
 
 
 def test_with_links_the_numbers_are_those_of_a_simulation(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from forecast.engine import Fitted, Job, fit_all
 from forecast.hindsight import carried
 from forecast.likelihood import log_likelihood
 from forecast.material import Material, gather, without
+from forecast.models.base_rate import BaseRate
 from forecast.models.hazard import effects, prior_draws, sizes
 from forecast.predict import predict, thin
 from forecast.questions import load_questions
@@ -26,6 +27,8 @@ from indicators.tables import DataPackage
 from indicators.vintages import snapshot
 
 AUSTRIA = ("AUT-1955@1995-01-01", "AUT-1955@1998-07-01", "AUT-1955@2010-07-08")
+
+RATES = {name: BaseRate(2, 100.0) for name in ("first", "second")}
 
 
 def plain_part(bundled: DataPackage) -> Material:
@@ -111,7 +114,7 @@ def test_what_cannot_be_reweighed_is_fitted_again_or_refused(
         tuple(k for k, z in zip(found.stands, c, strict=True) if not z) for c in coins
     } - {()})  # fmt: skip
     whole = predict(fit.model, thin(fit.fit.flat(), 100), fit.design, part.target, seed=1)
-    entry = block(found, whole, horizon=12, mark="weaken")
+    entry = block(found, whole, RATES, horizon=12, mark="weaken")
     assert entry is not None
     assert entry["imputed"] is not None
     parts = []
@@ -127,7 +130,7 @@ def test_what_cannot_be_reweighed_is_fitted_again_or_refused(
 
     monkeypatch.setattr(toggled, "fit_all", fails)
     found = toggled.contested(part, fit, seen, **ask, say=told.append)
-    entry = block(found, whole, horizon=12, mark="")
+    entry = block(found, whole, RATES, horizon=12, mark="")
     assert entry is not None
     assert {g["how"] for g in entry["groups"]} == {"refused"}
     assert entry["imputed"] is entry["range"] is None

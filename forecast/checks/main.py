@@ -11,7 +11,7 @@ import pandas as pd
 
 from forecast.checks.predictive import event_counts
 from forecast.checks.ranks import Calibration
-from forecast.checks.sensitivity import influence, log_likelihood, log_prior, power_scaling
+from forecast.checks.sensitivity import influence, log_likelihood, power_scaling, stated_log_prior
 from forecast.checks.simulated import ENGINES, calibrate
 from forecast.engine import Fitted, Job, fit_all
 from forecast.material import Material, gather, month_start
@@ -20,10 +20,11 @@ from forecast.models.hazard import Hazard, prior_draws, sizes
 from forecast.predict import Target, predict, summary, thin
 from forecast.prior_table import configured, prior_table
 from forecast.questions import Question, load_questions
+from indicators.dates import DateLike, as_date
 from indicators.errors import TocsinError, UnknownNameError
 from indicators.store.use import stored
 from indicators.tables import DataPackage, load
-from indicators.vintages import DateLike, Snapshot, as_date, snapshot
+from indicators.vintages import Snapshot, snapshot
 
 __all__ = ["Check", "CheckError", "Checked", "check"]
 
@@ -226,7 +227,7 @@ def _checked(
         drawn = thin(other.fit.flat(), DRAWS)
         informed = _forecasts(name, other.model, drawn, other.design, target, seed)
     unseen = prior_draws(sizes(design), DRAWS, seed)
-    stated = log_prior(model, raw, part.design)
+    stated = stated_log_prior(model, raw, part.design)
     return Checked(
         name,
         part.question.title,

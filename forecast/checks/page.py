@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from forecast.checks.main import Check, Checked
 from forecast.checks.sections import Section, Table, sections
+from forecast.report.laying import environment
 from forecast.report.pictures import INK, inline
 
 __all__ = ["html", "markdown"]
@@ -30,28 +30,24 @@ def html(found: Check) -> str:
     -------
     str
     """
-    made = Environment(
-        loader=PackageLoader("forecast.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return made.get_template("checks.html.j2").render(
-        state=found.state,
-        origin=f"{found.origin:%Y-%m}",
-        seed=found.seed,
-        standfirst=STANDFIRST,
-        questions=[
-            {
-                "slug": item.question,
-                "title": item.title,
-                "lead": _lead(item),
-                "sections": [_laid(item, s, i) for i, s in enumerate(sections(item))],
-            }
-            for item in found.questions
-        ],
+    return (
+        environment()
+        .get_template("checks.html.j2")
+        .render(
+            state=found.state,
+            origin=f"{found.origin:%Y-%m}",
+            seed=found.seed,
+            standfirst=STANDFIRST,
+            questions=[
+                {
+                    "slug": item.question,
+                    "title": item.title,
+                    "lead": _lead(item),
+                    "sections": [_laid(item, s, i) for i, s in enumerate(sections(item))],
+                }
+                for item in found.questions
+            ],
+        )
     )
 
 

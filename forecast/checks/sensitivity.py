@@ -22,7 +22,7 @@ from forecast.models.design import Array, Design
 from forecast.models.hazard import RAW, Hazard, sizes
 from forecast.predict import logit
 
-__all__ = ["RELIABLE", "influence", "log_likelihood", "log_prior", "power_scaling"]
+__all__ = ["RELIABLE", "influence", "log_likelihood", "power_scaling", "stated_log_prior"]
 
 SENSITIVE = 0.05
 """Sensitivity from which a number is said to lean on what was scaled; of the reference."""
@@ -34,7 +34,7 @@ SIGNED = frozenset({"delta_raw", "sign_raw", "birth_sd"})
 """Of the process chain."""
 
 
-def log_prior(model: Hazard, raw: Mapping[str, Array], design: Design) -> Array:
+def stated_log_prior(model: Hazard, raw: Mapping[str, Array], design: Design) -> Array:
     """Log density of each draw under the priors that were stated, up to a constant, (draws,).
 
     Parameters
@@ -83,7 +83,7 @@ def power_scaling(
     p : dict of (draws,) arrays
         Forecasts by name, draw by draw, one chain after another.
     prior, likelihood : (draws,) arrays
-        Log densities, as `log_prior` and `log_likelihood` give them.
+        Log densities, as `stated_log_prior` and `log_likelihood` give them.
     chains : int
         Chains behind the draws.
 

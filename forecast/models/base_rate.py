@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from indicators.errors import DataError, Failure
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["BaseRate"]
 
@@ -67,6 +72,17 @@ class BaseRate:
             Exposure in unit-years.
         """
         return cls(int(k), float(T))
+
+    @classmethod
+    def of_class(cls, row: Mapping[str, Any] | pd.Series[Any]) -> BaseRate:
+        """Return the model of one reference class.
+
+        Parameters
+        ----------
+        row : mapping
+            Of `forecast.reference.reference_classes`: its ``events`` and ``exposure_years``.
+        """
+        return cls(int(row["events"]), float(row["exposure_years"]))
 
     @property
     def a(self) -> float:

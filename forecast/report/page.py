@@ -9,9 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from forecast import words
+from forecast.report.laying import environment
 from forecast.report.view import view
 
 __all__ = ["page", "replace_file"]
@@ -19,14 +20,7 @@ __all__ = ["page", "replace_file"]
 
 @cache
 def _environment() -> Environment:
-    made = Environment(
-        loader=PackageLoader("forecast.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    made = environment()
     made.filters.update(
         pct=lambda p: "–" if p is None else words.percent(p),
         span=lambda e: f"{words.percent(e['lo90']).rstrip('%')}–{words.percent(e['hi90'])}",

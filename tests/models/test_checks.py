@@ -18,7 +18,7 @@ from forecast.checks.predictive import (
     simulated_design,
 )
 from forecast.checks.ranks import envelope, uniformity
-from forecast.checks.sensitivity import influence, log_likelihood, log_prior, power_scaling
+from forecast.checks.sensitivity import influence, log_likelihood, power_scaling, stated_log_prior
 from forecast.influence import log_chance
 from forecast.models.design import Design
 from forecast.models.hazard import Hazard, prior_draws, sizes
@@ -89,7 +89,7 @@ def test_log_prior_is_of_normals_and_half_normals(lab: Any) -> None:
     }
     named = [v for k, v in raw.items() if k not in grouped | silent]
     exact = sum(stats.norm.logpdf(v).reshape(2, -1).sum(axis=1) for v in named)
-    found = log_prior(FLAT, raw, design)
+    found = stated_log_prior(FLAT, raw, design)
     assert found[1] - found[0] == pytest.approx(exact[1] - exact[0])
 
 
@@ -138,7 +138,7 @@ def test_power_scaling_tells_prior_from_data(lab: Any) -> None:
         design = lab.one_rate(months, events)
         raw = posterior(design, 8000, 4)
         likelihood = log_likelihood(FLAT, raw, design)
-        told_prior = log_prior(FLAT, raw, design)
+        told_prior = stated_log_prior(FLAT, raw, design)
         table = power_scaling({"p": chance(raw, 36)}, told_prior, likelihood, chains=4)
         told[months] = table.iloc[0]
     assert told[12.0]["prior"] > 0.05 > told[12.0]["likelihood"]
@@ -151,7 +151,7 @@ def test_a_forecast_that_no_prior_reaches_is_not_said_to_lean_on_one(real_design
     """On the real design, where hundreds of levels would be noise enough to say so."""
     model, design = real_design
     raw = prior_draws(sizes(design), 2800, 5)
-    stated = log_prior(model, raw, design)
+    stated = stated_log_prior(model, raw, design)
     assert np.var(stated) < 25  # half of the dimensions: hundreds of levels would give 150
     apart = {"p": 1 / (1 + np.exp(-np.random.default_rng(6).standard_normal(2800)))}
     table = power_scaling(apart, stated, np.random.default_rng(7).normal(size=2800), chains=4)
