@@ -17,7 +17,7 @@ import pandas as pd
 
 from forecast.agreement import agreement, summary
 from forecast.backtest import Grid
-from indicators.vintages import months
+from indicators.dates import months
 
 README = Path("README.md")
 BEGIN, END = "<!-- agreement -->", "<!-- /agreement -->"

@@ -9,10 +9,9 @@ import pandas as pd
 from forecast.engine import EXACT
 from forecast.prior_table import PRIORS
 from forecast.questions import Question
+from indicators.dates import DateLike, as_date, today
 from indicators.errors import TocsinError, UnknownNameError
-from indicators.home import today
 from indicators.tables import DataPackage
-from indicators.vintages import DateLike, as_date
 
 __all__ = [
     "HORIZONS",

@@ -106,8 +106,8 @@ def backtest_command(
     from forecast.backtest import backtest
     from forecast.outcomes import outcomes
     from forecast.run import writable
+    from indicators.dates import months
     from indicators.home import home_dir
-    from indicators.vintages import months
 
     single = tuple(model for model in models if model != "pool")
     origins = tuple(months(start, stop, step=every))

@@ -71,7 +71,8 @@ def check_command(
     from forecast.checks.page import html, markdown
     from forecast.files import write_whole
     from forecast.run import writable
-    from indicators.home import home_dir, today
+    from indicators.dates import today
+    from indicators.home import home_dir
 
     if out is not None:
         writable(out.parent)

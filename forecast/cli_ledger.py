@@ -111,7 +111,7 @@ def listed(ledger: Ledger) -> pd.DataFrame:
     import pandas as pd
 
     from forecast.ledger.placing import WINDOW
-    from indicators.home import today
+    from indicators.dates import today
 
     frame = ledger.forecasts()
     came = ledger.resolutions()[[*WINDOW, "outcome"]]

@@ -61,9 +61,10 @@ def pressures(
         The package does not follow its schema.
     """
     from indicators import indices
+    from indicators.dates import as_date
     from indicators.store.use import stored
     from indicators.tables import load
-    from indicators.vintages import as_date, snapshot
+    from indicators.vintages import snapshot
 
     say = progress or (lambda _: None)
     day = as_date(as_of)

@@ -46,10 +46,10 @@ def refresh_command(
     Exit code 5 names the providers that failed; what the others gave is kept.
     """
     from indicators.catalog import Catalog
+    from indicators.dates import as_date
     from indicators.refresh import plan, refresh, wanted
     from indicators.store.main import Store
     from indicators.tables import load
-    from indicators.vintages import as_date
 
     package = load(data_dir)
     first = None if since is None else as_date(parse_date(since, name="--since"))

@@ -56,11 +56,12 @@ def signals(
     """
     from forecast.questions import load_questions
     from forecast.watched import listed
+    from indicators.dates import as_date
     from indicators.errors import UnknownNameError
     from indicators.home import home_dir
     from indicators.store.use import stored
     from indicators.tables import load
-    from indicators.vintages import as_date, snapshot
+    from indicators.vintages import snapshot
 
     say = progress or (lambda _: None)
     day = as_date(as_of)

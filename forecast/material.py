@@ -17,8 +17,9 @@ from forecast.predict import Target
 from forecast.prior_table import configured
 from forecast.questions import Question
 from forecast.risk import RiskSet, risk_set
+from indicators.dates import DateLike
 from indicators.panel import Panel, panel
-from indicators.vintages import DateLike, Snapshot
+from indicators.vintages import Snapshot
 
 PATHS = 200
 PANEL_START = "1990-01-01"

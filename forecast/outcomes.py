@@ -15,9 +15,10 @@ from forecast.labels import origin_of
 from forecast.links import PAIR, pair_of
 from forecast.questions import load_questions
 from forecast.risk import risk_set
+from indicators.dates import DateLike, as_date
 from indicators.errors import TocsinError
 from indicators.tables import DataPackage, load
-from indicators.vintages import DateLike, as_date, snapshot
+from indicators.vintages import snapshot
 
 __all__ = ["OutcomeError", "outcomes", "read_outcomes", "together"]
 

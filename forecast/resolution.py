@@ -25,7 +25,8 @@ from forecast.voids import (
     reporting_delay,
     undecided_rows,
 )
-from indicators.vintages import DateLike, Snapshot, as_date
+from indicators.dates import DateLike, as_date
+from indicators.vintages import Snapshot
 
 __all__ = ["Judge", "Resolution", "resolve"]
 

@@ -10,9 +10,9 @@ import pandas as pd
 
 from forecast.models.design import Array
 from forecast.periods import Series
+from indicators.dates import DateLike, as_date
 from indicators.errors import TocsinError, UnknownNameError
 from indicators.lookup import month_number
-from indicators.vintages import DateLike, as_date
 
 __all__ = ["Given", "ScenarioError", "fixed_paths", "forced"]
 

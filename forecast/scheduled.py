@@ -27,13 +27,13 @@ from forecast.run import RunResult, run
 from forecast.settling import settle
 from forecast.words import DEFAULT_MODEL
 from indicators.catalog import Catalog
+from indicators.dates import DateLike, as_date, months, today
 from indicators.errors import TocsinError
-from indicators.home import home_dir, today
+from indicators.home import home_dir
 from indicators.refresh import refresh, wanted
 from indicators.sources.registry import SOURCES
 from indicators.store.main import Store
 from indicators.tables import DataPackage, load
-from indicators.vintages import DateLike, as_date, months
 
 if TYPE_CHECKING:
     from indicators.refresh import Report

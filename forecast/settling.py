@@ -15,8 +15,9 @@ from forecast.ledger.writing import Batch, append_all
 from forecast.questions import load_questions
 from forecast.resolution import Judge, Resolution
 from forecast.scores import brier, log_score
+from indicators.dates import DateLike, as_date
 from indicators.tables import DataPackage
-from indicators.vintages import DateLike, as_date, snapshot
+from indicators.vintages import snapshot
 
 if TYPE_CHECKING:
     from forecast.ledger.main import Ledger

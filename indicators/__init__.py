@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from indicators.catalog import Catalog as Catalog
     from indicators.catalog import Feature as Feature
     from indicators.catalog import Indicator as Indicator
+    from indicators.dates import months as months
     from indicators.errors import DataError as DataError
     from indicators.errors import Failure as Failure
     from indicators.errors import FitError as FitError
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from indicators.tables import DataPackage as DataPackage
     from indicators.tables import load as load
     from indicators.vintages import Snapshot as Snapshot
-    from indicators.vintages import months as months
     from indicators.vintages import snapshot as snapshot
 
 _HOME = {
@@ -50,7 +50,7 @@ _HOME = {
     "TocsinError": "errors",
     "UnknownNameError": "errors",
     "load": "tables",
-    "months": "vintages",
+    "months": "dates",
     "panel": "panel",
     "snapshot": "vintages",
 }

@@ -16,9 +16,10 @@ import numpy as np
 import pandas as pd
 
 from indicators.catalog import Catalog
+from indicators.dates import DateLike, as_date
 from indicators.errors import UnknownNameError
 from indicators.lookup import STEP, month_number, number_month
-from indicators.vintages import DateLike, Snapshot, as_date, require_same_as_of
+from indicators.vintages import Snapshot, require_same_as_of
 from indicators.windows import figures
 
 __all__ = ["Panel", "panel"]

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from indicators.catalog import Catalog
+from indicators.dates import today
 from indicators.errors import DataError, TocsinError
-from indicators.home import today
 from indicators.sources.base import Source, Wanted, showing
 from indicators.sources.http import Http
 from indicators.sources.registry import SOURCES, source

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,7 +19,8 @@ import numpy as np
 import pandas as pd
 
 from indicators.catalog import Catalog
-from indicators.errors import DataError, Failure, LookAheadError, UnknownNameError
+from indicators.dates import DateLike, as_date, today
+from indicators.errors import LookAheadError, UnknownNameError
 from indicators.masks import Rule, declared, hide_links, mask, maskable
 from indicators.merging import SERIES_KEY, Stored, merged
 from indicators.tables import DataPackage, load
@@ -28,71 +28,13 @@ from indicators.tables import DataPackage, load
 __all__ = [
     "SERIES_KEY",
     "TRUE_VINTAGES",
-    "DateLike",
     "Snapshot",
-    "as_date",
-    "months",
     "require_same_as_of",
     "snapshot",
 ]
 
-type DateLike = str | date | datetime | np.datetime64 | pd.Timestamp
-
 TRUE_VINTAGES = ("edition", "dated", "event_date", "retrieved")
 _HASH_FORMAT = "tocsin/snapshot/1"
-
-
-def as_date(value: DateLike, name: str = "as_of") -> pd.Timestamp:
-    """Return a day as a Timestamp at midnight, without a time zone.
-
-    Parameters
-    ----------
-    value : str, date, datetime or Timestamp
-        The day; a month such as ``"2016-07"`` is its first day.
-    name : str, optional
-        What the value is called in an error.
-
-    Raises
-    ------
-    DataError
-        It is not a date.
-    """
-    try:
-        stamp = pd.Timestamp(value)
-        if pd.isna(stamp):
-            raise ValueError("not a date")
-    except (ValueError, TypeError) as error:
-        failure = Failure(name, None, None, repr(value), "a date", "Write it as YYYY-MM-DD.")
-        raise DataError([failure]) from error
-    return stamp.tz_localize(None).normalize().as_unit("us")
-
-
-def months(start: DateLike, stop: DateLike, *, step: int = 1) -> pd.DatetimeIndex:
-    """Return the first days of months, both ends included.
-
-    Parameters
-    ----------
-    start, stop : str, date or Timestamp
-        Any day of the first month, and of the last that may be reached.
-    step : int, optional
-        Months from one to the next, at least 1.
-
-    Returns
-    -------
-    DatetimeIndex
-        Empty where `stop` is before `start`.
-
-    Raises
-    ------
-    ValueError
-        `step` is below 1.
-    DataError
-        An end is not a date.
-    """
-    if step < 1:
-        raise ValueError(f"step is {step}: give 1 or more")
-    first, last = as_date(start, "start").replace(day=1), as_date(stop, "stop")
-    return pd.date_range(first, last, freq=f"{step}MS", unit="us")
 
 
 @dataclass(frozen=True, eq=False)
@@ -273,11 +215,13 @@ def snapshot(
 
     Raises
     ------
+    LookAheadError
+        `as_of` is after today: nothing is known of later days.
     DataError
         `as_of` is not a date, the package does not follow its schema, or the store holds what the
         catalog does not know.
     """
-    stamp = as_date(as_of)
+    stamp = _until_today(as_of)
     source = load(data_dir) if package is None else package
     history, catalog = _sorted_history(source), Catalog.from_package(source)
     if strict:
@@ -292,6 +236,20 @@ def snapshot(
     rules = declared(source.descriptor)
     tables = {n: source.tables[n] for n in (*maskable(), *rules) if n in source.tables}
     return _cut(stamp, strict, source.path, catalog, history, tables, rules=rules)
+
+
+def _until_today(as_of: DateLike) -> pd.Timestamp:
+    """Day of a snapshot, refused after today."""
+    stamp, now = as_date(as_of), today()
+    if stamp > now:
+        raise LookAheadError(
+            "a snapshot of a day in the future",
+            place="as_of",
+            found=f"{stamp:%Y-%m-%d}",
+            allowed=f"up to today, {now:%Y-%m-%d}",
+            remedy="nothing is known of later days (TOCSIN_TODAY moves the clock).",
+        )
+    return stamp
 
 
 def _cut(

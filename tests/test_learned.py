@@ -18,8 +18,9 @@ from forecast.questions import load_questions
 from forecast.risk import risk_set
 from forecast.run import RunResult, run
 from forecast.schema import failures
+from indicators.dates import months
 from indicators.tables import DataPackage
-from indicators.vintages import months, snapshot
+from indicators.vintages import snapshot
 
 ORIGIN = pd.Timestamp("2016-07-01")
 Frame = pd.DataFrame

@@ -12,8 +12,8 @@ from forecast.ledger.chain import FIRST, key_of, sealed
 from forecast.ledger.entries import TABLES, IssueReport, Record, checked
 from forecast.ledger.guard import Guard, Head, LedgerError
 from forecast.ledger.placing import misplaced
+from indicators.dates import today
 from indicators.errors import DataError, Failure
-from indicators.home import today
 from indicators.store.engine import reading, writing
 from indicators.store.records import CHAINED, CONTENT
 

@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from indicators.dates import DateLike, as_date
 from indicators.errors import FitError, UnknownNameError
 from indicators.indices.factor import PERSISTENCE, Fitted, OneFactor, fit
 from indicators.indices.inputs import Read, read, usable
 from indicators.indices.recipes import RECIPES, Recipe
 from indicators.indices.results import Pressure, Pressures
-from indicators.vintages import DateLike, Snapshot, as_date
+from indicators.vintages import Snapshot
 
 __all__ = ["NAMES", "pressure", "pressures"]
 

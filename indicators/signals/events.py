@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from indicators.dates import as_date
 from indicators.lookup import month_number
-from indicators.vintages import Snapshot, as_date
+from indicators.vintages import Snapshot
 
 __all__ = [
     "Outcomes",

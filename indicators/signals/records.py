@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import beta
 
+from indicators.dates import DateLike
 from indicators.signals.events import (
     Outcomes,
     Windows,
@@ -23,7 +24,7 @@ from indicators.signals.events import (
     outcome_states,
 )
 from indicators.signals.thresholds import Past, alarms, past
-from indicators.vintages import DateLike, Snapshot
+from indicators.vintages import Snapshot
 
 __all__ = ["MIN_CAMPAIGNS", "Record", "record", "record_table", "score_alarms"]
 

@@ -15,10 +15,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from indicators.catalog import Feature, Indicator
+from indicators.dates import DateLike, as_date
 from indicators.errors import UnknownNameError
 from indicators.lookup import STEP, month_number, number_month
 from indicators.signals.reports import CHRONOLOGIES, covered_effort
-from indicators.vintages import DateLike, Snapshot, as_date
+from indicators.vintages import Snapshot
 from indicators.windows import figures
 
 __all__ = ["MIN_PAST", "SIDES", "Past", "alarms", "as_feature", "chronology_of", "past"]

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
+from indicators.dates import DateLike, as_date
 from indicators.store.append import Appended, append
 from indicators.store.engine import StoreError, engine_of, prepare, reading
 from indicators.store.schema import CELLS, REFRESHES, RULES, SERIES, SERIES_COLUMNS, VINTAGES
-from indicators.vintages import DateLike, as_date
 
 __all__ = ["Appended", "Store", "StoreError"]
 
