@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -73,7 +74,7 @@ def _processes[T](
     # spawn: a forked process would inherit the threads of the numerical libraries
     context = multiprocessing.get_context("spawn")
     with _single_threaded():
-        pool = ProcessPoolExecutor(workers, mp_context=context)
+        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_with_parent)
         try:
             for future in as_completed([pool.submit(task, *arguments) for arguments in waiting]):
                 yield future.result()
@@ -87,6 +88,21 @@ def _processes[T](
             ) from error
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _leave_with_parent() -> None:
+    """End this process when the one that started it has ended, killed or not.
+
+    It would wait for work for ever, and hold its memory: nobody else can end the queue.
+    """
+    parent = multiprocessing.parent_process()
+
+    def leave() -> None:
+        assert parent is not None  # noqa: S101 (this process was started by one)
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=leave, daemon=True).start()
 
 
 class _single_threaded:  # noqa: N801 (a context manager that reads as a function)

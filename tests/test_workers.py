@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from importlib import import_module
@@ -57,6 +58,49 @@ def test_what_has_not_begun_is_not_done_once_nobody_wants_it(tmp_path: Path) -> 
         next(found)
     # two were being worked on, and some lay ready for the processes
     assert len(list(tmp_path.iterdir())) < 9
+
+
+WAIT = """
+import sys
+from test_workers import slowly
+from forecast.workers import work
+if __name__ == "__main__":
+    list(work(slowly, [(number, sys.argv[1]) for number in range(200)], workers=2))
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_processes_go_with_the_run_that_was_killed(tmp_path: Path, how: signal.Signals) -> None:
+    script, told = tmp_path / "script.py", tmp_path / "told"
+    script.write_text(WAIT, encoding="utf-8")
+    told.mkdir()
+    here = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    with subprocess.Popen([sys.executable, script, told], env=here) as run:
+        _until(lambda: len(set(_pids(told))) == 2)
+        run.send_signal(how)
+    pids = set(_pids(told))
+    _until(lambda: not any(_alive(pid) for pid in pids))
+
+
+def _pids(folder: Path) -> list[int]:
+    return [int(path.name.split("-")[1]) for path in folder.iterdir()]
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    state = Path(f"/proc/{pid}/stat")
+    # one that ended and that nobody has asked about is no longer at work
+    return not (state.exists() and state.read_text(encoding="utf-8").split(") ")[1][0] == "Z")
+
+
+def _until(done: Callable[[], bool]) -> None:
+    late = time.monotonic() + 60
+    while not done():
+        assert time.monotonic() < late
+        time.sleep(0.1)
 
 
 @pytest.mark.filterwarnings("ignore")  # what distributed says about a worker that was killed
