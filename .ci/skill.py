@@ -23,6 +23,7 @@ import pandas as pd
 from forecast.bounds import BOUNDS
 from forecast.joint import joint_table
 from forecast.outcomes import read_outcomes
+from forecast.selection import selection
 from forecast.skill import rps_table, skill_table
 from forecast.variants import VARIANTS
 
@@ -30,6 +31,8 @@ README = Path("README.md")
 BEGIN, END = "<!-- skill -->", "<!-- /skill -->"
 PLAIN = ("base_rate", "climatology", "process_table", "glm")
 LATER = ("hazard_waves",)
+ROOTS = ("bloc_accession", "foreign_base", "neutrality_text_revision")
+SPLIT = pd.Timestamp("2012-01-01")
 SHOWN = {6: ("climatology", "process_table", "glm", "hazard", "pool"), 36: ("hazard",)}
 HEAD = (
     "| question | months | model | windows | events | log gain, nats [90%] | detectable "
@@ -167,14 +170,64 @@ def verdict(table: pd.DataFrame) -> str:
     )
 
 
+def short(row: pd.Series) -> str:
+    """Return a log gain, or that no event is behind it."""
+    return gain(row) if row["campaigns"] else "no event"
+
+
 def compact(rows: list[tuple[str, pd.DataFrame]], first: str) -> Iterator[str]:
     """Yield a table of log gains, a column a question."""
     questions = sorted({name for _, table in rows for name in table["question"]})
     yield f"| {first} | " + " | ".join(f"`{name}`" for name in questions) + " |"
     yield "|---|" + "---|" * len(questions)
     for said, table in rows:
-        by = {row["question"]: gain(row) for _, row in table.iterrows()}
+        by = {row["question"]: short(row) for _, row in table.iterrows()}
         yield f"| {said} | " + " | ".join(by.get(name, "–") for name in questions) + " |"
+
+
+def together(folder: Path) -> tuple[pd.DataFrame, list[str]]:
+    """Return resolved 6-month forecasts of the hazard and its variants, and the variants' names."""
+    path = folder / "main" / "forecasts.parquet"
+    frames = [read_outcomes(path).query("model == 'hazard'")] if path.exists() else []
+    names = []
+    for name in VARIANTS:
+        other = folder / f"variant-{name}" / "forecasts.parquet"
+        if frames and other.exists():
+            frames.append(read_outcomes(other).query(f"model == {name!r}"))
+            names.append(name)
+    every = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+    return (every.query("horizon == 6") if names else pd.DataFrame()), names
+
+
+def family_lines(folder: Path) -> Iterator[str]:
+    """Yield what other hazards gained over the default one, and what choosing among them would."""
+    every, names = together(folder)
+    if not names:
+        return
+    table = skill_table(every, seed=1, against="hazard")
+    yield ""
+    yield (
+        "The same hazards against `hazard` itself, whose covariates are a ridge of learned scale "
+        "and whose posterior is averaged over; `hazard_map` is the same ridge at its penalised "
+        "maximum. Log gain in nats [90%], 6 months:"
+    )
+    yield ""
+    yield from compact([(f"`{name}`", at(table, name, 6)) for name in names], "model")
+    ask: Any = {"default": "hazard", "questions": ROOTS, "horizon": 6, "split": SPLIT, "seed": 1}
+    found = selection(every, models=names, **ask)
+    said = "; ".join(
+        f"`{row.question}` {'before' if row.era == 0 else 'from'} {SPLIT:%Y}: `{row.chosen}` "
+        f"{row.gain:+.2f}"
+        for row in found.cells.itertuples()
+    )
+    stays = "which pays" if found.pays else "so that the default stays"
+    yield ""
+    yield (
+        f"Selected: for each question and era, the hazard that did best on the other questions in "
+        f"the other era, scored where it was not chosen ({said}): {found.gain:+.1f} nats "
+        f"[{found.lo90:+.1f}, {found.hi90:+.1f}] over `hazard`, {stays}. Best over all cells "
+        f"together: `{found.chosen}`."
+    )
 
 
 def joint_lines(folder: Path) -> Iterator[str]:
@@ -204,6 +257,27 @@ def at(table: pd.DataFrame, model: str, horizon: int) -> pd.DataFrame:
     return table[(table["model"] == model) & (table["horizon"] == horizon)]
 
 
+def under_bounds(
+    folder: Path,
+) -> Iterator[tuple[str, list[tuple[str, pd.DataFrame]], pd.DataFrame]]:
+    """Yield each stage of a bound: its name, its named rows of a table, and all its scores."""
+    unmoved: set[str] = set()
+    for name, bound in BOUNDS.items():
+        for stage, models in ((f"bound-{name}", ("process_table", "glm")),
+                              (f"bound-{name}-hazard", ("hazard",))):  # fmt: skip
+            found = scored(folder / stage)
+            if found is None:
+                continue
+            rows = []
+            for model in models:
+                own = at(found, model, 6)
+                same = own[["question", "log_gain"]].to_csv(index=False)
+                if model != "glm" or same not in unmoved:  # most bounds are of processes alone
+                    rows.append((f"`{model}`, 6 months: {bound.words}", own))
+                unmoved.add(same)
+            yield stage, rows, found
+
+
 def page(folder: Path) -> tuple[str, pd.DataFrame]:
     """Return what README shows, and all rows behind it."""
     parts: list[str] = []
@@ -222,18 +296,13 @@ def page(folder: Path) -> tuple[str, pd.DataFrame]:
         if found is not None:
             kept.append(found.assign(stage=f"variant-{name}"))
             rows.append((f"`{name}`, 6 months", at(found, name, 6)))
-    for name, bound in BOUNDS.items():
-        for stage, models in ((f"bound-{name}", ("process_table", "glm")),
-                              (f"bound-{name}-hazard", ("hazard",))):  # fmt: skip
-            found = scored(folder / stage)
-            if found is not None:
-                kept.append(found.assign(stage=stage))
-                rows += [
-                    (f"`{model}`, 6 months: {bound.words}", at(found, model, 6)) for model in models
-                ]
+    for stage, named, found in under_bounds(folder):
+        kept.append(found.assign(stage=stage))
+        rows += named
     if rows:
         told = "Log gain in nats [90%] of other models and other readings of the coded processes:"
         parts += ["", told, "", *compact(rows, "model")]
+    parts += family_lines(folder)
     parts += joint_lines(folder)
     return "\n".join(parts), pd.concat(kept, ignore_index=True) if kept else pd.DataFrame()
 

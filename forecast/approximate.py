@@ -168,6 +168,43 @@ class Laplace:
         told = Diagnostics(1.0, ess, 0, 0.0, 1.0, engine="approximate", khat=khat)
         return Fit(self._raw(kept), told)
 
+    def mode(self, model: Model, design: Design, *, seed: int, draws: int = 400) -> tuple[Fit, Fit]:
+        """Penalised maximum, every scale at the median of its prior: a ridge and no more.
+
+        Parameters
+        ----------
+        model : Model
+        design : Design
+            Unpadded; must fit the compiled capacity.
+        seed : int
+            Of the draws around it.
+        draws : int, optional
+            A multiple of four.
+
+        Returns
+        -------
+        (Fit, Fit)
+            The mode, as often as there are draws; and Gaussian draws around it, which are
+            neither corrected nor checked.
+        """
+        import jax
+
+        n = len(self._rest)
+        with jax.enable_x64(True), threadpool_limits(1, user_api="blas"):
+            padded = model.data(design.padded(self.capacity))
+            data = {k: jax.numpy.asarray(v) for k, v in padded.items()}
+            s = np.zeros(len(self._scales))
+            z = self._mode(np.zeros(n), s, data)
+            root, _ = _root(-np.asarray(self._hessian(z, s, data)))
+        noise = np.random.default_rng([seed, 41]).standard_normal((draws, n))
+        told = Diagnostics(1.0, 4.0, 0, 0.0, 1.0, engine="approximate", khat=np.nan)
+        out = []
+        for rest in (np.repeat(z[None], draws, axis=0), z + noise @ root):
+            v = np.zeros((len(rest), self._size))
+            v[:, self._rest] = rest
+            out.append(Fit(self._raw(v), told))
+        return out[0], out[1]
+
     def _sobol(self, seed: int) -> Array:
         """Scales from their prior, in an order in which neighbours are alike."""
         from scipy.special import ndtri

@@ -129,6 +129,26 @@ def fit_all(
     return out
 
 
+def at_mode(job: Job, *, seed: int) -> tuple[Fitted, Fitted]:
+    """Fit a job by its penalised maximum alone.
+
+    Parameters
+    ----------
+    job : Job
+    seed : int
+
+    Returns
+    -------
+    (Fitted, Fitted)
+        As `forecast.approximate.Laplace.mode`; never cached.
+    """
+    padded = job.design.padded(room([job.design]))
+    program: Any = _program("approximate", job.model, padded, Approximation(), lambda _: None)
+    found = program.mode(job.model, job.design, seed=seed)
+    one, around = (Fitted(job.model, padded, fit, "") for fit in found)
+    return one, around
+
+
 def _made(
     job: Job, padded: Design, way: str, settings: Any, *, seed: int, say: Progress
 ) -> Fit | None:

@@ -214,7 +214,7 @@ def _row(
     y, p, p0 = (paired[name].to_numpy(dtype=float) for name in ("y", "p", "p0"))
     ours, theirs = (np.asarray(brier(q, y)) for q in (p, p0))
     log, log0 = (np.asarray(log_score(q, y)) for q in (p, p0))
-    labels = _campaigns(paired)
+    labels = campaigns(paired)
     skills, gains = _resampled(paired["state"], labels, (ours, theirs, log0 - log), seed, repeats)
     separate = int(paired.loc[y == 1, "campaign"].nunique())
     ratio = observed_over_expected(p, y, separate=separate)
@@ -244,8 +244,14 @@ def _row(
     )
 
 
-def _campaigns(paired: pd.DataFrame) -> Any:
-    """Campaign of each window with the event; one label for each window without."""
+def campaigns(paired: pd.DataFrame) -> Any:
+    """Return the campaign of each window with the event, and a label for each without.
+
+    Parameters
+    ----------
+    paired : DataFrame
+        Windows: ``state, origin, y, campaign``.
+    """
     alone = "none " + paired["state"] + paired["origin"].dt.strftime(" %Y-%m")
     return paired["campaign"].where(paired["y"] == 1, alone)
 

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from forecast.engine import ENGINES, Fitted, Job, fit_all
+from forecast.engine import ENGINES, Fitted, Job, at_mode, fit_all
 from forecast.links import Doorway, open_doors
 from forecast.material import reduced
 from forecast.models.base_rate import BaseRate
@@ -187,6 +187,11 @@ def _hazard(origin: Origin, here: Standing, model: Hazard) -> Iterator[tuple[str
     except FitError:
         yield from ((state, Drawn(None)) for state in here.targets)
         return
+    yield from _told(origin, here, made)
+
+
+def _told(origin: Origin, here: Standing, made: Fitted) -> Iterator[tuple[str, Drawn]]:
+    """Predict each state over simulated covariates."""
     raw = thin(made.fit.flat(), HAZARD_DRAWS)
     prior = prior_draws(sizes(made.design), HAZARD_DRAWS, origin.seed)
     for state, target in here.targets.items():
@@ -196,6 +201,29 @@ def _hazard(origin: Origin, here: Standing, model: Hazard) -> Iterator[tuple[str
             for draws, where in ((raw, moving), (prior, moving.thinned(PRIOR_PATHS)))
         )
         yield state, Drawn(found, blind)
+
+
+@dataclass(frozen=True)
+class _AtMode:
+    """What the penalised maximum says; how far the data narrowed it, from draws around it."""
+
+    plain: Drawn
+    around: Drawn
+
+    def mean(self, mark: str) -> Array | None:
+        return self.plain.mean(mark)
+
+    def prior_share(self, mark: str, horizon: int) -> float | None:
+        return self.around.prior_share(mark, horizon)
+
+
+def _at_mode(origin: Origin) -> Iterator[tuple[str, str, Said]]:
+    """The hazard without its posterior: one value of everything, plugged in."""
+    for here in origin.standings:
+        name = here.part.question.id
+        found = at_mode(Job(name, here.part.model, here.part.design), seed=origin.seed)
+        pairs = zip(*(_told(origin, here, made) for made in found), strict=True)
+        yield from ((name, state, _AtMode(one, around)) for (state, one), (_, around) in pairs)
 
 
 @dataclass(frozen=True)
@@ -282,6 +310,7 @@ VARIANTS: dict[str, Variant] = {
             "hazard_horseshoe", "covariates by a regularised horseshoe", _family("horseshoe")
         ),
         hazard_like("hazard_r2d2", "covariates by R2D2", _family("r2d2")),
+        Variant("hazard_map", "hazard at its penalised maximum, a ridge", _at_mode, sampled=True),
         hazard_like("hazard_waves", "waves that a region shares", _waves),
         hazard_like("hazard_reporting", "late months count for less", _reporting),
         Variant("linked", "hazard, its questions linked", _linked, sampled=True),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from forecast.questions import load_questions
 from forecast.risk import risk_set
 from forecast.skill import Skill, headline_rows, rps_table, skill_table
 from forecast.telling import windows_to_tell
+from indicators.dates import months
 from indicators.errors import UnknownNameError
 from indicators.tables import DataPackage, load
 from indicators.vintages import snapshot
@@ -120,27 +121,42 @@ def test_outcomes_as_known_when_each_window_closed(made: pd.DataFrame) -> None:
     assert set(then["campaign"]) <= set(end["campaign"])
 
 
-def garbled(package: DataPackage, day: pd.Timestamp) -> DataPackage:
-    """Garbage in every figure, event and process that became known after a day."""
-    tables = {name: frame.copy() for name, frame in package.tables.items()}
-    late = tables["observations"]["published"] > day
-    assert late.any()
-    tables["observations"].loc[late, "value"] *= -7.0
-    events = tables["neutrality_events"]
-    events.loc[events["event_date"] > day, "direction"] = -1
-    bases = tables["base_episodes"]
-    tables["base_episodes"] = bases[~(bases["open_date"] > day)]
-    return replace(package, tables=tables)
+def whole(draft: Any, poisoned: Any, day: pd.Timestamp, folder: Path) -> DataPackage:
+    """All tables, with garbage in whatever became known after a day."""
+    bad: DataPackage = poisoned(draft, f"{day:%Y-%m-%d}").load(folder / f"{day:%Y-%m}")
+    return bad
 
 
-def test_garbage_after_each_origin_changes_nothing() -> None:
-    package = load()
-    for origin in ("2001-07-01", "2009-01-01", "2016-07-01"):
-        ask, day = grid(origin), pd.Timestamp(origin)
-        right = at_origin(ask, snapshot(day, package=package), package)
-        poisoned = garbled(package, day)
-        wrong = at_origin(ask, snapshot(day, package=poisoned), poisoned)
+@pytest.mark.parametrize("origin", ["2001-07-01", "2009-01-01", "2016-07-01"])
+def test_garbage_after_an_origin_changes_nothing(
+    origin: str, bundled_draft: Any, poisoned: Any, tmp_path: Path
+) -> None:
+    ask, day, package = grid(origin), pd.Timestamp(origin), load()
+    other = whole(bundled_draft, poisoned, day, tmp_path)
+    right = at_origin(ask, snapshot(day, package=package), package)
+    exactly(right, at_origin(ask, snapshot(day, package=other), other))
+    # the same files were not the same to a later day
+    after = day + pd.DateOffset(years=6)
+    later = grid(f"{after:%Y-%m-%d}")
+    told, garbled = (at_origin(later, snapshot(after, package=p), p) for p in (package, other))
+    assert not told.equals(garbled)
+
+
+@pytest.mark.slow
+def test_garbage_after_each_origin_of_the_whole_backtest_changes_nothing(
+    bundled_draft: Any, poisoned: Any, tmp_path: Path
+) -> None:
+    """Every model, the fitted ones too: what equals to the bit is fitted once and recalled."""
+    package, models = load(), (*PLAIN, "hazard", "linked")
+    for day in months("2000-07", "2023-07", step=6):
+        ask = grid(f"{day:%Y-%m-%d}", models=models)
+        other = whole(bundled_draft, poisoned, day, tmp_path)
+        home = tmp_path / f"{day:%Y-%m}" / "home"
+        right, wrong = (at_origin(ask, snapshot(day, package=p), p, home=home)
+                        for p in (package, other))  # fmt: skip
+        assert right["p"].notna().all()
         exactly(right, wrong)
+        shutil.rmtree(tmp_path / f"{day:%Y-%m}")
 
 
 def exactly(one: pd.DataFrame, other: pd.DataFrame) -> None:

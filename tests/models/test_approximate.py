@@ -172,3 +172,26 @@ def test_agrees_with_the_exact_engine_on_simulated_data(sampler: Any, lab: Any) 
         error = spread * np.sqrt(1 / exact.diagnostics.ess_min + 1 / near.diagnostics.ess_min)
         apart = np.abs(e[name].mean(axis=0) - a[name].mean(axis=0))
         assert (apart <= 5 * error + 1e-12).all(), (name, apart, error)
+
+
+def test_the_mode_is_that_of_a_ridge_with_a_fixed_scale(program: Laplace, y: Counts) -> None:
+    from scipy import optimize, stats
+
+    spread, one = stats.halfnorm.ppf(0.5), np.ones(3)
+
+    def loss(v: Array) -> float:
+        eta = v[0] + spread * v[1:]
+        return float(v @ v / 2 - y.y @ eta + np.exp(eta).sum())
+
+    best = optimize.minimize(loss, np.zeros(4), method="BFGS", options={"gtol": 1e-8}).x
+    mode, around = program.mode(Pooled(), y, seed=1, draws=4000)
+    raw = mode.flat()
+    assert np.ptp(raw["level"]) == 0
+    assert raw["spread"][0] == pytest.approx(spread)
+    found = np.concatenate([raw["level"][:1], raw["z"][0]])
+    np.testing.assert_allclose(found, best, atol=2e-3)
+    rate = np.exp(best[0] + spread * best[1:])
+    slope = np.column_stack([one, spread * np.eye(3)])
+    wanted = np.linalg.inv(np.eye(4) + slope.T @ np.diag(rate) @ slope)
+    drawn = np.column_stack([around.flat()["level"], around.flat()["z"]])
+    np.testing.assert_allclose(np.cov(drawn.T), wanted, atol=0.06)
