@@ -149,7 +149,10 @@ def _write_page(payload: dict[str, Any], path: Path, *, quiet: bool) -> None:
     "--report", "page", type=_FILE, metavar="FILE", help="Write the HTML page as well, here."
 )
 @click.option("--issue", is_flag=True, help="Record the forecasts in the ledger, once.")
-def run_command(options: RunOptions, as_json: bool, page: Path | None, issue: bool) -> None:
+@click.option("--brief", is_flag=True, help="The answers alone, without what stands behind them.")
+def run_command(
+    options: RunOptions, as_json: bool, page: Path | None, issue: bool, brief: bool
+) -> None:
     """Forecast: the probability of each question, beside its base rate."""
     with issuing(options) if issue else nullcontext(lambda _: None) as record:
         result = _run(options, page)
@@ -159,7 +162,7 @@ def run_command(options: RunOptions, as_json: bool, page: Path | None, issue: bo
     else:
         from forecast.cli_format import show_run
 
-        show_run(result.payload)
+        show_run(result.payload, brief=brief)
     if page is not None:
         _write_page(result.payload, page, quiet=options.quiet)
 

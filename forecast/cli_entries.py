@@ -24,6 +24,8 @@ GRAIN = {
     "D": "by day",
     "other": "periods of any length",
 }
+FEW = 12
+"""Other states named at most."""
 PUT = {"sum": "summed", "mean": "averaged", "last": "the last one counts"}
 MONTHS = "January February March April May June July August September October November December"
 KINDS = {
@@ -236,7 +238,10 @@ def _observations(record: Row, last: int) -> RenderableType:
     shown = record["observations"][-last:]
     head = Text("figures", style="bold")
     if not shown:
-        return Group(head, Text("nothing was public by then"))
+        others = record["elsewhere"]
+        some = ", ".join(others[:FEW]) + (", …" if len(others) > FEW else "")
+        there = f"; figures of others were: --state {some}" if others else ""
+        return Group(head, Text(f"nothing of {record['state']} was public by then{there}"))
     table = Table(box=None, pad_edge=False)
     for name in ("period", "counterpart", "value", "basis", "published", "rule", "source"):
         side: Literal["left", "right"] = "right" if name == "value" else "left"

@@ -261,13 +261,15 @@ def _provenance(payload: Row) -> Text:
     return Text("\n".join(line for line in lines if line), style="dim")
 
 
-def run_view(payload: Row) -> RenderableType:
+def run_view(payload: Row, *, brief: bool = False) -> RenderableType:
     """Build what ``tocsin run`` shows: the answer first, then what stands behind it.
 
     Parameters
     ----------
     payload : mapping
         The JSON of a run.
+    brief : bool, optional
+        The answers, and what they could not see, alone.
 
     Returns
     -------
@@ -275,7 +277,6 @@ def run_view(payload: Row) -> RenderableType:
         For a rich console.
     """
     forecasts = payload["forecasts"]
-    longest = {row["question"]: row for row in sorted(forecasts, key=lambda row: row["horizon"])}
     strict = payload.get("strict_vintages", False)
     vintages = "true vintages only" if strict else "all publication rules"
     head = f"{payload['state_name']} as of {day(payload['as_of'])}"
@@ -285,11 +286,7 @@ def run_view(payload: Row) -> RenderableType:
         Text(f"from what was public by then ({vintages})", style="dim"),
         Text(),
         founding_table(forecasts),
-        *(_details(row) for row in longest.values()),
-        *_together(payload),
-        Text(),
-        _lines("processes under way", [_process(entry) for entry in payload["processes"]]),
-        _lines("stale or ended sources", _stale(forecasts)),
+        *([] if brief else _behind(payload)),
         *([Text(f"gap: {gap['text']}", style="bold")] if gap.get("text") else []),
         *([_lines("not seen", payload["not_seen"])] if payload["not_seen"] else []),
         *_record(payload.get("skill")),
@@ -298,15 +295,30 @@ def run_view(payload: Row) -> RenderableType:
     )
 
 
-def show_run(payload: Row) -> None:
+def _behind(payload: Row) -> list[RenderableType]:
+    """What stands behind the answers: details at the longest horizon, processes, old figures."""
+    forecasts = payload["forecasts"]
+    longest = {row["question"]: row for row in sorted(forecasts, key=lambda row: row["horizon"])}
+    return [
+        *(_details(row) for row in longest.values()),
+        *_together(payload),
+        Text(),
+        _lines("processes under way", [_process(entry) for entry in payload["processes"]]),
+        _lines("stale or ended sources", _stale(forecasts)),
+    ]
+
+
+def show_run(payload: Row, *, brief: bool = False) -> None:
     """Print a run for people, on stdout.
 
     Parameters
     ----------
     payload : mapping
         The JSON of a run.
+    brief : bool, optional
+        See `run_view`.
     """
-    console().print(run_view(payload))
+    console().print(run_view(payload, brief=brief))
 
 
 def show_checks(checks: Sequence[Check]) -> None:

@@ -184,8 +184,8 @@ def listing(
         For a data package that does not follow its schema.
     """
     from indicators.catalog import Catalog
+    from indicators.dates import today
     from indicators.errors import UnknownNameError
-    from indicators.home import today
     from indicators.store.use import stored
     from indicators.tables import load
     from indicators.timeliness import timeliness
@@ -262,7 +262,9 @@ def figures(
     if state not in states:
         raise UnknownNameError("state", state, states)
     table = seen.observations
-    table = table[(table["indicator"] == indicator) & (table["state"] == state)]
+    table = table[table["indicator"] == indicator]
+    elsewhere = sorted(set(table["state"].astype(str)) - {state})
+    table = table[table["state"] == state]
     table = table.sort_values(["start", "end", "counterpart", "basis", "source"])
     return {
         **told,
@@ -270,6 +272,7 @@ def figures(
         "state": state,
         "as_of": as_of,
         "strict": strict,
+        "elsewhere": elsewhere,
         "observations": [_observation(row) for row in table.to_dict("records")],
     }
 

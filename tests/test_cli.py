@@ -226,6 +226,18 @@ def test_table_holds_the_founding_columns(asked: Asked, tocsin: Callable[..., Re
         assert text in done.stdout
 
 
+def test_brief_is_the_start_of_the_whole(asked: Asked, tocsin: Callable[..., Result]) -> None:
+    whole, brief = (tocsin("run", "--as-of", "2016-07-01", *more) for more in ((), ("--brief",)))
+    assert brief.exit_code == whole.exit_code == 0
+    told, lines = brief.stdout.splitlines(), whole.stdout.splitlines()
+    assert asked
+    assert 0 < len(told) < len(lines)
+    assert told[:5] == lines[:5]
+    assert "reference class" in whole.stdout
+    assert "reference class" not in brief.stdout
+    assert told[-1] == lines[-1]  # seed, figures, diagnostics stay
+
+
 def test_strict_vintages_are_the_run_s_and_the_table_prints_its_payload(
     asked: Asked, tocsin: Callable[..., Result]
 ) -> None:

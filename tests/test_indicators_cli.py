@@ -169,9 +169,18 @@ def test_show_for_people() -> None:
     assert max(map(len, done.stdout.splitlines())) <= 100
 
 
+def test_show_says_whose_figures_there_are(
+    shown: Callable[[str, str, str], dict[str, Any]],
+) -> None:
+    assert shown("brent_price", "TKM", "2016-07-01")["elsewhere"] == ["WLD"]
+    done = ask("show", "brent_price", "--as-of", "2016-07-01", "--db", "none")
+    assert "figures of others were: --state WLD" in done.stdout
+
+
 def test_show_of_what_has_no_figure_still_tells_the_entry() -> None:
     done = ask("show", "customs_gas_imports_mass", "--as-of", "2016-07-01", "--db", "none")
-    assert "nothing was public by then" in done.stdout
+    assert "nothing of TKM was public by then" in done.stdout
+    assert "figures of others" not in done.stdout
     assert "refresh comtrade" in done.stdout
 
 
