@@ -117,7 +117,7 @@ def fit_all(
             fit = same.fit if same else _recall(home, key)
             kept = fit is not None
             if fit is None:
-                fit = _made(job, padded, way, how, seed=seed, say=say)
+                fit = _made(job, padded, way, how, seed=seed, home=home, say=say)
             if fit is not None:
                 break
         assert fit is not None  # noqa: S101 (the last way raises or returns one)
@@ -143,18 +143,25 @@ def at_mode(job: Job, *, seed: int) -> tuple[Fitted, Fitted]:
         As `forecast.approximate.Laplace.mode`; never cached.
     """
     padded = job.design.padded(room([job.design]))
-    program: Any = _program("approximate", job.model, padded, Approximation(), lambda _: None)
+    program: Any = _program("approximate", job.model, padded, Approximation())
     found = program.mode(job.model, job.design, seed=seed)
     one, around = (Fitted(job.model, padded, fit, "") for fit in found)
     return one, around
 
 
 def _made(
-    job: Job, padded: Design, way: str, settings: Any, *, seed: int, say: Progress
+    job: Job,
+    padded: Design,
+    way: str,
+    settings: Any,
+    *,
+    seed: int,
+    home: Path | None,
+    say: Progress,
 ) -> Fit | None:
     """Fit one job in one way; None where the next way has to be tried."""
     try:
-        program = _program(way, job.model, padded, settings, say)
+        program = _program(way, job.model, padded, settings, home=home, say=say)
     except BROKEN as error:
         if way == NAME:
             raise
@@ -178,13 +185,23 @@ _PROGRAMS: dict[tuple[Any, Capacity, Any], _Program] = {}
 _MOST_PROGRAMS = 3
 
 
-def _program(way: str, model: Hazard, padded: Design, settings: Any, say: Progress) -> _Program:
+def _program(
+    way: str,
+    model: Hazard,
+    padded: Design,
+    settings: Any,
+    *,
+    home: Path | None = None,
+    say: Progress = lambda _: None,
+) -> _Program:
     """Return the compiled program of a capacity; everything else is data."""
     if way == NAME:
         return Plain(settings)
     kind: Any = Sampler if way == "nuts" else Laplace
     key = (kind, padded.capacity, settings)
     if key not in _PROGRAMS:
+        if home is not None:
+            cache.keep_programs(home)
         say(f"compiling the {'sampler' if way == 'nuts' else 'approximation'}")
         while len(_PROGRAMS) >= _MOST_PROGRAMS:
             del _PROGRAMS[next(iter(_PROGRAMS))]

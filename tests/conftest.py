@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,6 +32,10 @@ settings.load_profile("tocsin")
 
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+# what one test compiled serves all the others, and their processes
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".pytest_cache" / "programs"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
