@@ -38,6 +38,7 @@ from threadpoolctl import threadpool_limits
 
 from forecast.models.design import Array, Capacity, Design
 from forecast.sampling import Diagnostics, Fit, Model, log_density
+from indicators.errors import FitError
 
 __all__ = ["Approximation", "Laplace"]
 
@@ -45,6 +46,8 @@ FAR = 6.0
 """Standard normals behind half-normals are cut here (1e-9 beyond)."""
 FLOOR = 0.3
 """Smallest eigenvalue of a Hessian that is not positive definite: its Gaussian stays proper."""
+FLAT = 0.01
+"""Largest slope of the log density at what counts as its maximum."""
 LOG = "_log__"
 TOGETHER = 8
 """Densities evaluated at once: matrix products instead of as many vector ones."""
@@ -179,22 +182,36 @@ class Laplace:
         seed : int
             Of the draws around it.
         draws : int, optional
-            A multiple of four.
+            Rounded down to a multiple of four.
 
         Returns
         -------
         (Fit, Fit)
             The mode, as often as there are draws; and Gaussian draws around it, which are
             neither corrected nor checked.
+
+        Raises
+        ------
+        FitError
+            The slope at the end of the search is not zero.
         """
         import jax
 
-        n = len(self._rest)
+        n, draws = len(self._rest), draws - draws % 4
         with jax.enable_x64(True), threadpool_limits(1, user_api="blas"):
             padded = model.data(design.padded(self.capacity))
             data = {k: jax.numpy.asarray(v) for k, v in padded.items()}
             s = np.zeros(len(self._scales))
             z = self._mode(np.zeros(n), s, data)
+            steepest = float(np.abs(np.asarray(self._slope(z, s, data)[1])).max())
+            if not steepest <= FLAT:
+                raise FitError(
+                    "the penalised maximum was not found",
+                    place="slope at the end of the search",
+                    found=f"{steepest:.2g}",
+                    allowed=f"at most {FLAT:g}",
+                    remedy="use the hazard itself, which averages over the posterior.",
+                )
             root, _ = _root(-np.asarray(self._hessian(z, s, data)))
         noise = np.random.default_rng([seed, 41]).standard_normal((draws, n))
         told = Diagnostics(1.0, 4.0, 0, 0.0, 1.0, engine="approximate", khat=np.nan)

@@ -13,6 +13,7 @@ from forecast.models.design import Array, Capacity, Design
 from forecast.models.hazard import Hazard
 from forecast.plain import NAME, Plain, shaped
 from forecast.sampling import Diagnostics, Fit, Sampler, Settings, gate
+from indicators.errors import FitError
 
 ROOM = Capacity(
     cells=2048, states=44, regions=10, slots=4, features=8, latents=80, groups=104, columns=28,
@@ -129,21 +130,36 @@ def fit_all(
     return out
 
 
-def at_mode(job: Job, *, seed: int) -> tuple[Fitted, Fitted]:
+def at_mode(job: Job, *, seed: int, home: Path | None) -> tuple[Fitted, Fitted]:
     """Fit a job by its penalised maximum alone.
 
     Parameters
     ----------
     job : Job
     seed : int
+    home : Path or None
+        Where compiled programs are kept.
 
     Returns
     -------
     (Fitted, Fitted)
         As `forecast.approximate.Laplace.mode`; never cached.
+
+    Raises
+    ------
+    FitError
+        It was not found, or JAX cannot be loaded or does not compile.
     """
     padded = job.design.padded(room([job.design]))
-    program: Any = _program("approximate", job.model, padded, Approximation())
+    try:
+        program: Any = _program("approximate", job.model, padded, Approximation(), home=home)
+    except BROKEN as error:
+        raise FitError(
+            "the penalised maximum needs JAX",
+            place=job.name,
+            found=f"{type(error).__name__}: {error}",
+            remedy="install JAX, or use a model that PyMC can fit.",
+        ) from error
     found = program.mode(job.model, job.design, seed=seed)
     one, around = (Fitted(job.model, padded, fit, "") for fit in found)
     return one, around

@@ -15,7 +15,7 @@ from forecast.labels import origin_of
 from forecast.links import PAIR, pair_of
 from forecast.questions import load_questions
 from forecast.risk import risk_set
-from indicators.dates import DateLike, as_date
+from indicators.dates import DateLike, as_date, until_now
 from indicators.errors import TocsinError
 from indicators.tables import DataPackage, load
 from indicators.vintages import snapshot
@@ -87,7 +87,7 @@ def outcomes(
         single = outcomes(forecasts[~pairs], **how)
         return pd.concat([single, _both(forecasts[pairs], how)]).loc[forecasts.index]
     latest = package.tables["observations"]["published"].max()
-    end = as_date(latest if as_of is None else as_of)
+    end = until_now(latest) if as_of is None else as_date(as_of)
     known = load_questions(package)
     months = forecasts["origin"].dt.to_period("M") + forecasts["horizon"]
     out = forecasts.assign(closes=months.dt.to_timestamp())

@@ -18,6 +18,7 @@ from forecast.episodes import month_start
 from forecast.refusals import rows_of_miss
 from forecast.resolution import Judge
 from forecast.voids import LOST
+from indicators.dates import today, until_now
 from indicators.tables import DataPackage
 from indicators.vintages import Snapshot, snapshot
 
@@ -49,7 +50,8 @@ def near_miss_verdicts(questions: Mapping[str, Question], package: DataPackage) 
         counts. One of a kind that no question was made for is judged by all questions.
     """
     near = package.table("near_misses")
-    end = pd.Timestamp(near["date"].max()) + _LATER
+    near = near[near["date"] <= today()]
+    end = until_now(pd.Timestamp(near["date"].max()) + _LATER)
     seen = snapshot(end, package=package)
     out = []
     for question in questions.values():

@@ -18,7 +18,7 @@ from forecast.links import Doorway, open_doors
 from forecast.material import reduced
 from forecast.models.base_rate import BaseRate
 from forecast.models.design import Array
-from forecast.models.hazard import Hazard, prior_draws, sizes
+from forecast.models.hazard import RAW, Hazard, prior_draws, sizes
 from forecast.models.linked import Link
 from forecast.models.shrinkage import Family
 from forecast.predict import Prediction, Target, predict, prior_share, thin
@@ -39,6 +39,8 @@ __all__ = [
 ]
 
 HAZARD_DRAWS, HAZARD_PATHS, PRIOR_PATHS = 400, 25, 5
+MEDIAN = 0.6744897501960817
+"""Of a half-normal of scale one."""
 UNSEEN = Link((0, 0), (0.0, 0.0))
 """A link before any data."""
 
@@ -190,10 +192,15 @@ def _hazard(origin: Origin, here: Standing, model: Hazard) -> Iterator[tuple[str
     yield from _told(origin, here, made)
 
 
-def _told(origin: Origin, here: Standing, made: Fitted) -> Iterator[tuple[str, Drawn]]:
-    """Predict each state over simulated covariates."""
+def _told(
+    origin: Origin, here: Standing, made: Fitted, *, fixed: bool = False
+) -> Iterator[tuple[str, Drawn]]:
+    """Predict each state over simulated covariates; the prior's scales may be fixed, too."""
     raw = thin(made.fit.flat(), HAZARD_DRAWS)
     prior = prior_draws(sizes(made.design), HAZARD_DRAWS, origin.seed)
+    if fixed:
+        scales = [name for name, dim, half in RAW if half and dim is None]
+        prior |= {name: np.full_like(prior[name], MEDIAN) for name in scales}
     for state, target in here.targets.items():
         moving: Target = replace(target, paths=origin.futures(state, HAZARD_PATHS))
         found, blind = (
@@ -221,8 +228,13 @@ def _at_mode(origin: Origin) -> Iterator[tuple[str, str, Said]]:
     """The hazard without its posterior: one value of everything, plugged in."""
     for here in origin.standings:
         name = here.part.question.id
-        found = at_mode(Job(name, here.part.model, here.part.design), seed=origin.seed)
-        pairs = zip(*(_told(origin, here, made) for made in found), strict=True)
+        job = Job(name, here.part.model, here.part.design)
+        try:
+            found = at_mode(job, seed=origin.seed, home=origin.home)
+        except FitError:
+            yield from ((name, state, Drawn(None)) for state in here.targets)
+            continue
+        pairs = zip(*(_told(origin, here, made, fixed=True) for made in found), strict=True)
         yield from ((name, state, _AtMode(one, around)) for (state, one), (_, around) in pairs)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from indicators.errors import DataError, Failure
 
-__all__ = ["CLOCK", "DateLike", "as_date", "months", "today"]
+__all__ = ["CLOCK", "DateLike", "as_date", "months", "today", "until_now"]
 
 type DateLike = str | date | datetime | np.datetime64 | pd.Timestamp
 
@@ -80,3 +80,14 @@ def today() -> pd.Timestamp:
     """
     text = os.environ.get(CLOCK, "").strip()
     return as_date(text, CLOCK) if text else as_date(date.today())  # noqa: DTZ011 (a user's day)
+
+
+def until_now(day: DateLike) -> pd.Timestamp:
+    """Return a day, or today where that is earlier.
+
+    Parameters
+    ----------
+    day : str, date or Timestamp
+        Such as the last day on which anything of a package was published.
+    """
+    return min(as_date(day), today())

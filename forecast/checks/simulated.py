@@ -31,7 +31,7 @@ from forecast import cache
 from forecast.approximate import Approximation, Laplace
 from forecast.checks.predictive import months_at_risk, simulated_design
 from forecast.checks.ranks import DRAWS, Calibration, collected
-from forecast.engine import CODE, ROOM
+from forecast.engine import CODE
 from forecast.models.design import Array, Capacity, Design
 from forecast.models.hazard import Hazard, effects, prior_draws, sizes
 from forecast.predict import Target, logit, predict, thin
@@ -42,7 +42,7 @@ __all__ = ["ENGINES", "HORIZONS", "calibrate"]
 ENGINES = ("approximate", "exact")
 HORIZONS = (12, 36)
 """Months of the forecasts that are ranked; marks at the last."""
-MAX_EVENTS = ROOM.events
+MAX_EVENTS = 64
 """Events that the program that makes forecasts has room for: the prior's wildest data are left
 out, the prior of the rest is the same."""
 PATHS = 20
