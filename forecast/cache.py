@@ -3,7 +3,6 @@
 import ast
 import hashlib
 import json
-import platform
 import tempfile
 from collections.abc import Mapping
 from functools import cache
@@ -22,31 +21,6 @@ SOFTWARE = (
 )  # fmt: skip
 
 OURS = ("forecast", "indicators")
-
-
-def keep_programs(home: Path) -> None:
-    """Let XLA keep what it compiles, unless it was told where already.
-
-    Programs of one processor are no use to another, so each has a folder of its own.
-
-    Parameters
-    ----------
-    home : Path
-        Where the cache is.
-    """
-    import jax
-
-    if not jax.config.jax_compilation_cache_dir:
-        folder = home / "programs" / _processor()
-        jax.config.update("jax_compilation_cache_dir", str(folder.absolute()))  # type: ignore[no-untyped-call]
-
-
-def _processor() -> str:
-    """Short hash of what the processor can do, as far as the system tells."""
-    told = Path("/proc/cpuinfo")
-    lines = told.read_text(encoding="utf-8").splitlines() if told.exists() else []
-    can = next((line for line in lines if line.startswith(("flags", "Features"))), "")
-    return hashlib.sha256(f"{platform.machine()} {can}".encode()).hexdigest()[:12]
 
 
 @cache

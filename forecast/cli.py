@@ -154,6 +154,8 @@ def run_command(
     options: RunOptions, as_json: bool, page: Path | None, issue: bool, brief: bool
 ) -> None:
     """Forecast: the probability of each question, beside its base rate."""
+    if brief and as_json:
+        raise click.UsageError("--brief is for people; --json always holds everything.")
     with issuing(options) if issue else nullcontext(lambda _: None) as record:
         result = _run(options, page)
         record(result)

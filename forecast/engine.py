@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from forecast import cache
+from forecast import cache, programs
 from forecast.approximate import Approximation, Laplace
 from forecast.models.design import Array, Capacity, Design
 from forecast.models.hazard import Hazard
@@ -216,12 +216,11 @@ def _program(
     kind: Any = Sampler if way == "nuts" else Laplace
     key = (kind, padded.capacity, settings)
     if key not in _PROGRAMS:
-        if home is not None:
-            cache.keep_programs(home)
         say(f"compiling the {'sampler' if way == 'nuts' else 'approximation'}")
         while len(_PROGRAMS) >= _MOST_PROGRAMS:
             del _PROGRAMS[next(iter(_PROGRAMS))]
-        _PROGRAMS[key] = kind(model, padded, settings)
+        with programs.kept(home):
+            _PROGRAMS[key] = kind(model, padded, settings)
     return _PROGRAMS[key]
 
 

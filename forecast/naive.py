@@ -48,10 +48,13 @@ class Comparison:
         samplers' probabilities) and ``floor`` (the same between two seeds of ``pm.sample``).
     compile_s : float
         Seconds of CPU of compiling the program, once a process.
+    engine : str
+        Of the backtest.
     """
 
     fits: pd.DataFrame
     compile_s: float
+    engine: str
 
     @property
     def ratio(self) -> float:
@@ -66,10 +69,12 @@ class Comparison:
     def __str__(self) -> str:
         """Say it in two sentences."""
         f = self.fits
+        days = ", ".join(sorted({f"{day:%Y-%m}" for day in f["origin"]}))
         judged = "within" if self.agrees else "NOT within"
         return (
-            f"{len(f)} hazards refitted by a fresh pm.sample: {f['naive_s'].mean():.1f} s of CPU "
-            f"each against {f['own_s'].mean():.1f} s, {self.ratio:.1f} times, and "
+            f"{len(f)} hazards ({days}) refitted by a fresh pm.sample, by PyMC's own NUTS: "
+            f"{f['naive_s'].mean():.1f} s of CPU each against {f['own_s'].mean():.1f} s by the "
+            f"{self.engine} engine, {self.ratio:.1f} times, and "
             f"{self.compile_s:.1f} s of compiling once. Largest difference of a probability "
             f"{f['difference'].max():.4f}, between two seeds {f['floor'].max():.4f}: "
             f"{judged} max({ALLOWED}, twice the floor)."
@@ -104,7 +109,10 @@ def compare(
         Every fit of the sample was refused.
     """
     package, settings = load(data_dir), settings or Settings()
-    where = np.linspace(0, len(grid.origins) - 1, min(origins, len(grid.origins))).astype(int)
+    # inside the grid: the first origin has the least data, the last the most
+    size = len(grid.origins)
+    inside = np.linspace(0, size - 1, min(origins, size) + 2)[1:-1].round().astype(int)
+    where = np.unique(inside) if origins < size else np.arange(size)
     rows, compile_s = [], float("nan")
     for day in (grid.origins[i] for i in where):
         seen = snapshot(day, package=package)
@@ -121,7 +129,7 @@ def compare(
                 continue
     if not rows:
         raise FitError("no fit of the sample passed the gate: nothing to compare")
-    return Comparison(pd.DataFrame(rows), compile_s)
+    return Comparison(pd.DataFrame(rows), compile_s, grid.engine)
 
 
 def _compiling(here: Standing, seed: int, settings: Settings, engine: str) -> float:

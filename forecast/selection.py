@@ -9,7 +9,9 @@ gain over the default is chosen on the cells of *other* questions in *other* era
     \text{gain of choosing} = \sum_{q, e} G_{\hat m_{qe}\, q e},
 
 with :math:`G_{mqe}` the sum over the windows of a cell of the log score of m less that of the
-default. Choosing pays if that sum is above zero; where its interval holds zero the default stays.
+default. Where no event stands behind a choice the default is kept: without one the lowest forecast
+wins. Choosing pays if that sum is above zero; where its interval, given the choices, holds zero the
+default stays.
 """
 
 from __future__ import annotations
@@ -40,7 +42,8 @@ class Selection:
     gain, lo90, hi90 : float
         Nats over all cells, each by the model that was chosen for it elsewhere.
     cells : DataFrame
-        One row a cell: ``question, era, windows, events, chosen, gain``.
+        One row a cell: ``question, era, windows, events, chosen, behind, gain``: campaigns in the
+        cell, the model chosen for it, the campaigns it was chosen on.
     """
 
     default: str
@@ -108,14 +111,15 @@ def selection(
     gains = np.zeros(len(wide))
     for (question, era), cell in about.groupby([about["question"], eras]):
         elsewhere = ((about["question"] != question) & (eras != era)).to_numpy()
-        best = _best(wide[elsewhere])
+        behind = _campaigns(about[elsewhere])
+        best = _best(wide[elsewhere]) if behind else default
         here = about.index.isin(cell.index)
         gains[here] = wide.loc[here, best]
-        events = cell.loc[cell["y"] == 1, "campaign"].nunique()
-        own.append((question, era, len(cell), events, best, float(gains[here].sum())))
+        told = (len(cell), _campaigns(cell), best, behind, float(gains[here].sum()))
+        own.append((question, era, *told))
     draws = two_way_bootstrap(gains, about["state"], campaigns(about), seed=seed, repeats=repeats)
     low, high = np.quantile(draws * len(gains), [0.05, 0.95])
-    names = ["question", "era", "windows", "events", "chosen", "gain"]
+    names = ["question", "era", "windows", "events", "chosen", "behind", "gain"]
     cells = pd.DataFrame(own, columns=names)
     return Selection(default, _best(wide), float(gains.sum()), float(low), float(high), cells)
 
@@ -132,6 +136,10 @@ def _gains(
     loss = {name: np.asarray(log_score(p[name].to_numpy(float), y)) for name in names}
     wide = pd.DataFrame({name: loss[default] - value for name, value in loss.items()})
     return wide, first[["y", "campaign"]].reset_index()
+
+
+def _campaigns(windows: pd.DataFrame) -> int:
+    return int(windows.loc[windows["y"] == 1, "campaign"].nunique())
 
 
 def _best(gains: pd.DataFrame) -> str:

@@ -120,6 +120,7 @@ ORDER = (
     "forecast.approximate",
     "forecast.plain",
     "forecast.cache",
+    "forecast.programs",
     "forecast.engine",
     "forecast.paths",
     "forecast.levels",

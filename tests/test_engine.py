@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -282,34 +279,3 @@ def test_a_new_origin_compiles_nothing(kind: str, caplog: pytest.LogCaptureFixtu
         compiled.append(sum("Compiling" in line for line in caplog.messages))
     assert compiled[0] > 0 or kind == "approximation"
     assert compiled[1:] == [0, 0], compiled
-
-
-KEPT = """
-import sys
-from pathlib import Path
-import jax, jax.numpy as jnp
-from forecast.cache import keep_programs
-home = Path(sys.argv[1])
-keep_programs(home)
-jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-print(float(jax.jit(lambda x: jnp.sin(x).sum())(jnp.arange(3.0))))
-keep_programs(home / "other")  # what was said first stays
-print(jax.config.jax_compilation_cache_dir)
-"""
-
-
-def test_programs_are_kept_beside_the_fits_where_nobody_said_otherwise(tmp_path: Path) -> None:
-    told = []
-    for said in ("", str(tmp_path / "mine")):
-        here = {**os.environ, "JAX_COMPILATION_CACHE_DIR": said}
-        done = subprocess.run(
-            [sys.executable, "-c", KEPT, tmp_path / "home"], env=here, capture_output=True,
-            text=True, check=True,
-        )  # fmt: skip
-        assert done.stderr == ""
-        value, folder = done.stdout.split()
-        told.append((value, Path(folder)))
-        assert list(Path(folder).glob("jit_*"))
-    assert told[0][0] == told[1][0]
-    assert told[0][1].parent == tmp_path / "home" / "programs"
-    assert told[1][1] == tmp_path / "mine"

@@ -15,17 +15,20 @@ from forecast.sampling import Settings
 
 def fits(**values: list[float]) -> pd.DataFrame:
     base = {"naive_s": [50.0, 150.0], "own_s": [4.0, 6.0], "difference": [0.004, 0.03],
-            "floor": [0.001, 0.02]}  # fmt: skip
+            "floor": [0.001, 0.02],
+            "origin": pd.to_datetime(["2003-01-01", "2012-07-01"])}  # fmt: skip
     return pd.DataFrame(base | values)
 
 
 def test_what_is_told() -> None:
-    found = Comparison(fits(), 12.0)
+    found = Comparison(fits(), 12.0, "approximate")
     assert found.ratio == 20.0
     assert found.agrees  # 0.03 is below twice 0.02
     assert "20.0 times" in str(found)
+    assert "(2003-01, 2012-07)" in str(found)
+    assert "by the approximate engine" in str(found)
     assert "0.0300, between two seeds 0.0200: within" in str(found)
-    far = Comparison(fits(floor=[0.001, 0.01]), 12.0)
+    far = Comparison(fits(floor=[0.001, 0.01]), 12.0, "nuts")
     assert not far.agrees
     assert "NOT within" in str(far)
 

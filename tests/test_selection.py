@@ -45,7 +45,7 @@ def test_a_cell_is_scored_by_what_was_chosen_elsewhere() -> None:
     }  # fmt: skip
     assert cells.loc[("a", 0), "gain"] == pytest.approx(gain(0.3))
     assert cells.loc[("a", 1), "gain"] == 0
-    assert cells["events"].tolist() == [1, 1, 1, 1]
+    assert cells["events"].tolist() == cells["behind"].tolist() == [1, 1, 1, 1]
     assert found.gain == pytest.approx(gain(0.3) + gain(0.2))
     assert found.lo90 <= found.gain <= found.hi90
     assert found.chosen == ("bold" if sum(map(gain, bold.values())) > 0 else "plain")
@@ -63,6 +63,15 @@ def test_without_a_gain_the_default_stays_and_choosing_pays_nothing() -> None:
     assert found.chosen == "plain"
     assert set(found.cells["chosen"]) == {"plain"}
     assert (found.gain, found.pays) == (0, False)
+
+
+def test_no_event_chooses_nothing() -> None:
+    # bold says less, which alone wins where nothing came
+    quiet = windows({("a", 0): 0.05, ("b", 1): 0.05})
+    quiet.loc[quiet["question"] == "b", ["y", "campaign"]] = [0.0, None]
+    cells = selection(quiet, **ASK).cells.set_index(["question", "era"])
+    assert cells.loc[("a", 0), ["chosen", "behind"]].tolist() == ["plain", 0]
+    assert cells.loc[("b", 1), "behind"] == 1
 
 
 def test_a_model_that_was_not_backtested_is_named() -> None:
