@@ -40,8 +40,8 @@ def beside(
         ``joint`` and ``powers`` of the JSON of a run.
     """
     rates = {}
-    for name, parts in material.items():
-        question = parts["default"].question
+    for name in (name for name, found in answers.items() if found.default is not None):
+        question = material[name]["default"].question
         classes = reference_classes(
             question, context.seen, state=context.state, exclude=context.left_out
         )

@@ -18,9 +18,8 @@ from forecast.episodes import month_start
 from forecast.refusals import rows_of_miss
 from forecast.resolution import Judge
 from forecast.voids import LOST
-from indicators.dates import today, until_now
 from indicators.tables import DataPackage
-from indicators.vintages import Snapshot, snapshot
+from indicators.vintages import Snapshot, everything
 
 __all__ = ["VoidRate", "near_miss_verdicts", "void_rate"]
 
@@ -50,9 +49,8 @@ def near_miss_verdicts(questions: Mapping[str, Question], package: DataPackage) 
         counts. One of a kind that no question was made for is judged by all questions.
     """
     near = package.table("near_misses")
-    near = near[near["date"] <= today()]
-    end = until_now(pd.Timestamp(near["date"].max()) + _LATER)
-    seen = snapshot(end, package=package)
+    end = pd.Timestamp(near["date"].max()) + _LATER
+    seen = everything(package, end)
     out = []
     for question in questions.values():
         lifted = replace(question, feed=Feed(open=True, censor=end))

@@ -29,7 +29,8 @@ TOP = 10
 _CODE = (
     "forecast.watched", "forecast.risk", "forecast.episodes", "forecast.criteria",
     "forecast.bounds", "forecast.stages", "forecast.material", "forecast.signal_words",
-    "forecast.words", "indicators.lookup", "indicators.windows", "indicators.signals.changepoints",
+    "forecast.words", "indicators.dates", "indicators.lookup", "indicators.windows",
+    "indicators.signals.changepoints",
     "indicators.signals.changes", "indicators.signals.events", "indicators.signals.findings",
     "indicators.signals.records", "indicators.signals.regular", "indicators.signals.reports",
     "indicators.signals.scales", "indicators.signals.segments", "indicators.signals.series",

@@ -29,6 +29,7 @@ __all__ = [
     "SERIES_KEY",
     "TRUE_VINTAGES",
     "Snapshot",
+    "everything",
     "require_same_as_of",
     "snapshot",
 ]
@@ -223,6 +224,29 @@ def snapshot(
     """
     stamp = _until_today(as_of)
     source = load(data_dir) if package is None else package
+    return _taken(stamp, source, store, strict=strict)
+
+
+def everything(package: DataPackage, as_of: DateLike) -> Snapshot:
+    """Return what a package holds up to a day, today or later: to try criteria, never to forecast.
+
+    Parameters
+    ----------
+    package : DataPackage
+    as_of : str, date or Timestamp
+        The day; nothing is asked of the clock.
+
+    Returns
+    -------
+    Snapshot
+    """
+    return _taken(as_date(as_of), package, None, strict=False)
+
+
+def _taken(
+    stamp: pd.Timestamp, source: DataPackage, store: Stored | None, *, strict: bool
+) -> Snapshot:
+    """Cut a package, and a store, at a day."""
     history, catalog = _sorted_history(source), Catalog.from_package(source)
     if strict:
         history = history[history["published_rule"].isin(TRUE_VINTAGES)]
