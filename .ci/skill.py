@@ -235,7 +235,8 @@ def family_lines(folder: Path) -> Iterator[str]:
     found = selection(every, models=names, **ask)
     said = "; ".join(
         f"`{row.question}` {'before' if row.era == 0 else 'from'} {SPLIT:%Y}: `{row.chosen}`, "
-        f"chosen on {row.behind}, {row.gain:+.1f} from {row.events}"
+        f"chosen on {row.behind}, "
+        + (f"{row.gain:+.1f} from {row.events}" if row.events else "no event")
         for row in found.cells.itertuples()
     )
     stays = "which pays" if found.pays else "so that the default stays"

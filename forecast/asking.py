@@ -9,7 +9,6 @@ import pandas as pd
 from forecast.engine import EXACT
 from forecast.prior_table import PRIORS
 from forecast.questions import Question
-from indicators.dates import DateLike, as_date, today
 from indicators.errors import TocsinError, UnknownNameError
 from indicators.tables import DataPackage
 
@@ -27,7 +26,6 @@ __all__ = [
     "months_of",
     "names_of",
     "rows_of",
-    "until_today",
 ]
 
 HORIZONS = (6, 12, 24, 36)
@@ -79,21 +77,6 @@ def months_of(horizons: Sequence[Any]) -> tuple[int, ...]:
             remedy="such as (6, 12, 24, 36).",
         )
     return tuple(dict.fromkeys(int(h) for h in horizons))
-
-
-def until_today(as_of: DateLike) -> pd.Timestamp:
-    """Day asked about, refused after today: nothing is known of later days."""
-    day = as_date(as_of)
-    now = today()
-    if day > now:
-        raise AskError(
-            "the as-of date is in the future",
-            place="as_of",
-            found=f"{day:%Y-%m-%d}",
-            allowed=f"up to today, {now:%Y-%m-%d}",
-            remedy="nothing is known of later days (TOCSIN_TODAY moves the clock).",
-        )
-    return day
 
 
 def asked_of(

@@ -51,10 +51,10 @@ def kept(home: Path | None) -> Iterator[None]:
             yield
         for path in own.glob(ENTRY):
             with suppress(OSError):
-                if path.name not in known:
+                if spoilt:  # which one is not said: the next process compiles them again
+                    (folder / path.name).unlink(missing_ok=True)
+                elif path.name not in known:
                     path.replace(folder / path.name)
-                elif spoilt:
-                    (folder / path.name).unlink()  # the next process compiles it again
 
 
 def _own(folder: Path, stack: ExitStack) -> Path:

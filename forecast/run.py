@@ -16,6 +16,7 @@ from forecast.answers import Answer, recall
 from forecast.asking import (
     HORIZONS,
     SAMPLED,
+    AskError,
     asked_of,
     excluded,
     known_names,
@@ -23,7 +24,6 @@ from forecast.asking import (
     months_of,
     names_of,
     rows_of,
-    until_today,
 )
 from forecast.beside import beside
 from forecast.engine import EXACT, Fitted, Job, fit_all
@@ -41,7 +41,7 @@ from forecast.toggled import by_question
 from forecast.track import track_record
 from forecast.watched import brief, listed
 from forecast.words import DEFAULT_MODEL
-from indicators.dates import DateLike
+from indicators.dates import DateLike, until_today
 from indicators.home import home_dir
 from indicators.store.use import stored
 from indicators.tables import DataPackage, load
@@ -174,7 +174,7 @@ def run(
     say = progress or (lambda _: None)
     known_names(model, priors, engine)
     names, horizons = names_of(questions), months_of(horizons)
-    origin = month_start(until_today(as_of))
+    origin = month_start(until_today(as_of, AskError))
     say("reading the data package")
     known = load_questions(package := load(data_dir), as_of=origin)
     asked = asked_of(known, names, horizons, origin)

@@ -8,9 +8,9 @@ from datetime import date, datetime
 import numpy as np
 import pandas as pd
 
-from indicators.errors import DataError, Failure
+from indicators.errors import DataError, Failure, LookAheadError, TocsinError
 
-__all__ = ["CLOCK", "DateLike", "as_date", "months", "today", "until_now"]
+__all__ = ["CLOCK", "DateLike", "as_date", "months", "today", "until_now", "until_today"]
 
 type DateLike = str | date | datetime | np.datetime64 | pd.Timestamp
 
@@ -80,6 +80,33 @@ def today() -> pd.Timestamp:
     """
     text = os.environ.get(CLOCK, "").strip()
     return as_date(text, CLOCK) if text else as_date(date.today())  # noqa: DTZ011 (a user's day)
+
+
+def until_today(as_of: DateLike, refused: type[TocsinError] = LookAheadError) -> pd.Timestamp:
+    """Return a day, refused after today: nothing is known of later days.
+
+    Parameters
+    ----------
+    as_of : str, date or Timestamp
+        The day.
+    refused : type of TocsinError, optional
+        The error to raise.
+
+    Raises
+    ------
+    TocsinError
+        Of the type given, for a day after today.
+    """
+    stamp, now = as_date(as_of), today()
+    if stamp > now:
+        raise refused(
+            "the as-of date is in the future",
+            place="as_of",
+            found=f"{stamp:%Y-%m-%d}",
+            allowed=f"up to today, {now:%Y-%m-%d}",
+            remedy="nothing is known of later days (TOCSIN_TODAY moves the clock).",
+        )
+    return stamp
 
 
 def until_now(day: DateLike) -> pd.Timestamp:

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from indicators.catalog import Catalog
-from indicators.dates import DateLike, as_date, today
+from indicators.dates import DateLike, as_date, until_today
 from indicators.errors import LookAheadError, UnknownNameError
 from indicators.masks import Rule, declared, hide_links, mask, maskable
 from indicators.merging import SERIES_KEY, Stored, merged
@@ -222,7 +222,7 @@ def snapshot(
         `as_of` is not a date, the package does not follow its schema, or the store holds what the
         catalog does not know.
     """
-    stamp = _until_today(as_of)
+    stamp = until_today(as_of)
     source = load(data_dir) if package is None else package
     return _taken(stamp, source, store, strict=strict)
 
@@ -260,20 +260,6 @@ def _taken(
     rules = declared(source.descriptor)
     tables = {n: source.tables[n] for n in (*maskable(), *rules) if n in source.tables}
     return _cut(stamp, strict, source.path, catalog, history, tables, rules=rules)
-
-
-def _until_today(as_of: DateLike) -> pd.Timestamp:
-    """Day of a snapshot, refused after today."""
-    stamp, now = as_date(as_of), today()
-    if stamp > now:
-        raise LookAheadError(
-            "a snapshot of a day in the future",
-            place="as_of",
-            found=f"{stamp:%Y-%m-%d}",
-            allowed=f"up to today, {now:%Y-%m-%d}",
-            remedy="nothing is known of later days (TOCSIN_TODAY moves the clock).",
-        )
-    return stamp
 
 
 def _cut(

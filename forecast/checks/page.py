@@ -30,24 +30,21 @@ def html(found: Check) -> str:
     -------
     str
     """
-    return (
-        environment()
-        .get_template("checks.html.j2")
-        .render(
-            state=found.state,
-            origin=f"{found.origin:%Y-%m}",
-            seed=found.seed,
-            standfirst=STANDFIRST,
-            questions=[
-                {
-                    "slug": item.question,
-                    "title": item.title,
-                    "lead": _lead(item),
-                    "sections": [_laid(item, s, i) for i, s in enumerate(sections(item))],
-                }
-                for item in found.questions
-            ],
-        )
+    template = environment().get_template("checks.html.j2")
+    return template.render(
+        state=found.state,
+        origin=f"{found.origin:%Y-%m}",
+        seed=found.seed,
+        standfirst=STANDFIRST,
+        questions=[
+            {
+                "slug": item.question,
+                "title": item.title,
+                "lead": _lead(item),
+                "sections": [_laid(item, s, i) for i, s in enumerate(sections(item))],
+            }
+            for item in found.questions
+        ],
     )
 
 

@@ -13,8 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from indicators.errors import DataError, LookAheadError, UnknownNameError
-from indicators.tables import DataPackage
-from indicators.vintages import SERIES_KEY, TRUE_VINTAGES, Snapshot, require_same_as_of, snapshot
+from indicators.tables import DataPackage, load
+from indicators.vintages import (
+    SERIES_KEY,
+    TRUE_VINTAGES,
+    Snapshot,
+    everything,
+    require_same_as_of,
+    snapshot,
+)
 
 DAYS = st.dates(pd.Timestamp("2001-01-01").date(), pd.Timestamp("2023-12-31").date())
 SHARED = settings(
@@ -205,3 +212,11 @@ def compare(clean: Snapshot, dirty: Snapshot) -> None:
     assert clean.table_names == dirty.table_names
     for name in clean.table_names:
         pd.testing.assert_frame_equal(clean.table(name), dirty.table(name), check_exact=True)
+
+
+def test_a_day_after_today_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOCSIN_TODAY", "2016-07-01")
+    assert snapshot("2016-07-01").as_of == pd.Timestamp("2016-07-01")
+    with pytest.raises(LookAheadError, match="up to today, 2016-07-01"):
+        snapshot("2016-07-02")
+    assert everything(load(), "2016-07-02").as_of == pd.Timestamp("2016-07-02")
