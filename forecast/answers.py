@@ -126,6 +126,8 @@ def _packed(found: Answer) -> dict[str, Array]:
         out |= {f"hindsight|curve|{m}": v for m, v in told.curves.items()}
         out["hindsight|is|omegas"] = told.omegas
         out["hindsight|is|k_hat"] = np.array([told.k_hat, told.poor])
+        out["hindsight|is|source"] = told.source
+        out["hindsight|is|posterior"] = np.array(told.posterior)
         out["hindsight|p|"] = told.prediction.p
         out |= {f"hindsight|mark|{m}": v for m, v in told.prediction.marks.items()}
     for mark, inputs in found.drivers.items():
@@ -158,8 +160,10 @@ def _unpacked(
     seen = None
     if told["is"]:
         k_hat, poor = (float(v) for v in told["is"]["k_hat"])
-        omegas = told["is"]["omegas"]
-        seen = Carried(predictions["hindsight"], k_hat, poor, omegas, told["curve"])
+        omegas, source, posterior = (told["is"][k] for k in ("omegas", "source", "posterior"))
+        seen = Carried(
+            predictions["hindsight"], k_hat, poor, omegas, told["curve"], source, int(posterior)
+        )
     return Answer(
         **main, rivals=rivals, raw=raw, padded=padded, drivers=found, chains=chains, hindsight=seen
     )

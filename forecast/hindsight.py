@@ -18,8 +18,8 @@ import numpy as np
 from forecast.engine import Fitted
 from forecast.material import Material
 from forecast.models.design import Array
-from forecast.predict import Prediction, Target, logit, predict
-from forecast.reweighing import K_HAT_MAX, Moved, Reweighing, reweighing
+from forecast.predict import Prediction, Target, logit, monte_carlo_error, predict
+from forecast.reweighing import K_HAT_MAX, Moved, Reweighing, reweighing, sources
 from forecast.words import percent
 
 __all__ = ["HINDSIGHT", "Carried", "Hindsight", "carried", "in_words", "tipping_point"]
@@ -87,6 +87,10 @@ class Carried:
         From 1 to the largest there is room for.
     curves : dict of (2, points, horizon) arrays
         Mean probability by mark ('' for the event itself), rho in `VISIBLE`, and omega.
+    source : (draws,) int array
+        Posterior draw that each draw of the prediction was moved from.
+    posterior : int
+        Posterior draws there were, one chain after another.
     """
 
     prediction: Prediction = field(repr=False)
@@ -94,11 +98,39 @@ class Carried:
     poor: float
     omegas: Array = field(repr=False)
     curves: Mapping[str, Array] = field(repr=False)
+    source: Array = field(repr=False)
+    posterior: int
 
     @property
     def trusted(self) -> bool:
         """Whether the reweighting holds."""
         return self.poor <= POOR_MAX
+
+    def monte_carlo_error(self, p: Array, chains: int) -> float:
+        r"""Return the standard error of the mean of carried draws.
+
+        The pairs share the posterior draws, some of which are picked again and again. So the
+        error is that of what each posterior draw contributes,
+
+        .. math::
+
+            a_j = \frac{M}{N} \sum_{i:\, s(i) = j} (p_i - \bar p), \qquad j = 1 \dots M,
+
+        with s(i) the one that draw i was moved from.
+
+        Parameters
+        ----------
+        p : (draws,) array
+            One month of the prediction, or of one of its marks.
+        chains : int
+            Chains of the posterior.
+
+        Returns
+        -------
+        float
+        """
+        shares = np.bincount(self.source, p - p.mean(), minlength=self.posterior)
+        return monte_carlo_error(shares * (self.posterior / len(p)), chains)
 
 
 def carried(
@@ -145,7 +177,10 @@ def carried(
     lines = VISIBLE if curve else ()
     grid = [[_mean(again, again.moved(w, v), few, seed) for w in omegas] for v in lines]
     curves = {m: np.array([[p[m] for p in line] for line in grid]) for m in ("", *found.marks)}
-    return Carried(found, float(k_hats.max()), float((k_hats > K_HAT_MAX).mean()), omegas, curves)
+    return Carried(
+        found, float(k_hats.max()), float((k_hats > K_HAT_MAX).mean()), omegas, curves,
+        sources(moves, draws, seed=seed), len(again.eta),
+    )  # fmt: skip
 
 
 def _mean(again: Reweighing, moved: Moved, target: Target, seed: int) -> dict[str, Array]:

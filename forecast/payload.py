@@ -127,9 +127,6 @@ def _entry(
             _draws(found.own, mark)[:, horizon - 1], _draws(found.prior, mark)[:, horizon - 1]
         )
     closes = context.origin + pd.DateOffset(months=horizon) - pd.Timedelta(days=1)
-    error = None
-    if found.default is not None:
-        error = monte_carlo_error(_draws(found.default, mark)[:, horizon - 1], found.chains)
     out = {
         "question": question.id,
         "title": question.title,
@@ -139,7 +136,7 @@ def _entry(
         "closes": plain(closes),
         "model": context.model,
         **{k: headline[k] for k in ("p", "lo90", "hi90")},
-        "monte_carlo_error": plain(error),
+        "monte_carlo_error": plain(_error(found, horizon, mark)),
         "base_rate": base["p"],
         "base_rate_lo90": base["lo90"],
         "base_rate_hi90": base["hi90"],
@@ -190,6 +187,16 @@ def _at(prediction: Prediction, horizon: int, mark: str) -> dict[str, Any]:
 
 def _optional(prediction: Prediction | None, horizon: int, mark: str) -> dict[str, Any] | None:
     return None if prediction is None else _at(prediction, horizon, mark)
+
+
+def _error(found: Answer, horizon: int, mark: str) -> float | None:
+    """Monte Carlo error of the headline."""
+    if found.default is None:
+        return None
+    p, told = _draws(found.default, mark)[:, horizon - 1], found.hindsight
+    if told is not None and told.trusted:
+        return told.monte_carlo_error(p, found.chains)
+    return monte_carlo_error(p, found.chains)
 
 
 def _hindsight(found: Answer, horizon: int, mark: str) -> dict[str, Any] | None:

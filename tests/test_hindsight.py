@@ -13,12 +13,13 @@ from scipy.optimize import minimize
 
 from forecast.bounds import ALL, weights
 from forecast.checks.sensitivity import log_likelihood
-from forecast.hindsight import HINDSIGHT, in_words, tipping_point
+from forecast.hindsight import HINDSIGHT, Carried, in_words, tipping_point
 from forecast.material import Material, gather
 from forecast.models.design import design
 from forecast.models.hazard import Hazard, effects, prior_draws, sizes
+from forecast.predict import Prediction, monte_carlo_error
 from forecast.questions import load_questions
-from forecast.reweighing import K_HAT_MAX, Reweighing, reweighing, smoothed
+from forecast.reweighing import K_HAT_MAX, Reweighing, reweighing, smoothed, sources
 from forecast.run import run
 from indicators.tables import DataPackage
 from indicators.vintages import snapshot
@@ -41,7 +42,9 @@ def part(bundled: DataPackage) -> Material:
     return replace(made, model=model, design=design(made.risk, made.panel, features=()))
 
 
-def exact(part: Material, missing: float, visible: float) -> dict[str, np.ndarray]:
+def exact(
+    part: Material, missing: float, visible: float, size: int = POSTERIOR
+) -> dict[str, np.ndarray]:
     """Posterior of the events under other weights, by drawing from the prior and resampling."""
     searched = part.question.process.searched if part.question.process else ()
     rows = part.risk.rows
@@ -52,7 +55,7 @@ def exact(part: Material, missing: float, visible: float) -> dict[str, np.ndarra
     raw = prior_draws(sizes(made), PRIOR, 11)
     log_lik = log_likelihood(part.model, raw, silent)
     weight = np.exp(log_lik - log_lik.max())
-    picked = np.random.default_rng(5).choice(PRIOR, POSTERIOR, p=weight / weight.sum())
+    picked = np.random.default_rng(5).choice(PRIOR, size, p=weight / weight.sum())
     return {name: value[picked] for name, value in raw.items()}
 
 
@@ -97,6 +100,27 @@ def test_the_more_is_missing_the_less_a_process_says(again: Reweighing) -> None:
     by_visible = [live(2.0, r) for r in (1.0, 0.7, 0.4)]
     assert by_missing == sorted(by_missing, reverse=True)
     assert by_visible == sorted(by_visible, reverse=True)
+
+
+def test_the_error_of_a_carried_forecast_is_its_spread_over_posteriors(part: Material) -> None:
+    posterior, draws, again = 200, 600, 40
+    whole = exact(part, 1.0, 1.0, size=posterior * again)
+    means, claimed, naive = [], [], []
+    for k in range(again):
+        raw = {name: value[k * posterior : (k + 1) * posterior] for name, value in whole.items()}
+        made = reweighing(part, part.design, raw)
+        moves = [made.moved(*pair) for pair in HINDSIGHT.nodes(6, most=made.most)]
+        e = made.effects(made.draws(moves, draws, seed=k))
+        p = -np.expm1(-np.exp(e["alpha"] + e["stage"][:, 1]))
+        source = sources(moves, draws, seed=k)
+        told = Carried(Prediction(p[:, None], {}), 0.0, 0.0, np.ones(1), {}, source, posterior)
+        means.append(p.mean())
+        claimed.append(told.monte_carlo_error(p, 1))
+        naive.append(monte_carlo_error(p, 1))
+    spread = np.std(means, ddof=1)
+    # 40 posteriors tell their spread to a ninth; draws are not as many as they look
+    assert np.mean(claimed) == pytest.approx(spread, rel=0.3)
+    assert np.mean(naive) < 0.7 * spread
 
 
 def test_births_sit_at_the_mode_of_their_posterior(again: Reweighing) -> None:
