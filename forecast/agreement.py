@@ -24,12 +24,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.backtest import Grid, roots_of
+from forecast.backtest import Grid, keys_of, roots_of
 from forecast.bounds import bound_of
+from forecast.cache import code, digest, reach
 from forecast.engine import Job, fit_all
+from forecast.files import write_whole
 from forecast.models.design import Array, Capacity, Design
 from forecast.models.hazard import Hazard
 from forecast.predict import Target, monte_carlo_error, predict
+from forecast.questions import load_questions
 from forecast.sampling import Fit, Sampler, Settings
 from forecast.standing import Origin, Standing, origin_seed, stand
 from forecast.variants import HAZARD_PATHS
@@ -42,12 +45,13 @@ ALLOWED = 0.005
 """Largest difference that is always accepted."""
 ENOUGH = 0.001
 """Monte Carlo error that the reference must reach at every probability."""
-SEEDS = 2
+SEEDS = 6
 """Runs of the approximation; the first is the one that is compared."""
 CHUNK = 1000
 COLUMNS = [
-    "question", "state", "origin", "horizon", "p", "spread", "deviation", "p_exact", "error_exact",
-    "draws_exact", "rhat_exact", "divergent_exact", "engine", "khat", "ess", "cpu", "cpu_exact",
+    "key", "question", "state", "origin", "horizon", "p", "spread", "deviation", "p_exact",
+    "error_exact", "draws_exact", "rhat_exact", "divergent_exact", "engine", "khat", "ess", "cpu",
+    "cpu_exact",
 ]  # fmt: skip
 
 
@@ -77,7 +81,7 @@ def agreement(
     data_dir: str | Path | None = None,
     long: Long | None = None,
 ) -> Iterator[pd.DataFrame]:
-    """Compare both engines at every origin of a grid; each is kept as it is done.
+    """Compare both engines at every origin of a grid; each is kept, whole, as it is done.
 
     Parameters
     ----------
@@ -86,7 +90,9 @@ def agreement(
     state : str
         Whose probabilities are compared, at the origins where it is at risk.
     out : Path
-        A CSV that each origin's rows are appended to; origins found in it are not done again.
+        A CSV that each origin's rows are added to. Origins found in it are not done again, unless
+        they were compared for another state or grid, or with other data, code or packages: their
+        rows are replaced.
     data_dir : str or Path, optional
         Data package.
     long : Long, optional
@@ -96,13 +102,20 @@ def agreement(
     DataFrame
         Rows of one origin, see `at_origin`.
     """
-    package = load(data_dir)
-    done = set(pd.read_csv(out)["origin"]) if out.exists() else set()
+    package, known, long = load(data_dir), load_questions(load(data_dir)), long or Long()
+    how = (state, long, SEEDS, code(*reach("forecast.agreement")))
+    keys = {
+        day: digest(*keys_of(grid, snapshot(day, package=package), known).values(), *how)[:16]
+        for day in grid.origins
+    }
+    kept = pd.read_csv(out) if out.exists() else pd.DataFrame(columns=COLUMNS)
+    kept = kept[kept["key"].isin(keys.values())] if "key" in kept else kept.iloc[:0]
     for day in grid.origins:
-        if f"{day:%Y-%m-%d}" in done:
+        if keys[day] in set(kept["key"]):
             continue
-        rows = at_origin(grid, day, package, state=state, long=long or Long())
-        rows.to_csv(out, mode="a", header=not out.exists(), index=False, float_format="%.6g")
+        rows = at_origin(grid, day, package, state=state, long=long).assign(key=keys[day])
+        kept = pd.concat([kept, rows], ignore_index=True) if len(kept) else rows
+        write_whole(out, kept.to_csv(index=False, float_format="%.6g").encode())
         yield rows
 
 
@@ -125,7 +138,8 @@ def at_origin(
     Returns
     -------
     DataFrame
-        ``question, state, origin, horizon`` (months); ``p``, its ``spread`` over seeds and the
+        ``key``, empty, which says what it was made from, ``question, state, origin, horizon``
+        (months); ``p``, its ``spread`` over seeds and the
         ``deviation`` of its draws; ``p_exact``, its Monte Carlo error, draws, largest R-hat and
         share of divergent draws; ``engine`` that was used in the end, ``khat`` and ``ess`` of the
         approximation, and seconds of CPU of one fit by each engine, compiling left out.
@@ -144,7 +158,7 @@ def at_origin(
         marks = {q.id: q.marks.names[0] if q.parent else "" for q in asked[here.part.question.id]}
         target = replace(here.targets[state], paths=origin.futures(state, HAZARD_PATHS))
         rows += [
-            {"state": state, "origin": f"{day:%Y-%m-%d}", **row}
+            {"key": "", "state": state, "origin": f"{day:%Y-%m-%d}", **row}
             for row in _one(here, target, marks, grid.horizons, origin.seed, long)
         ]
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -308,6 +322,8 @@ def summary(rows: pd.DataFrame) -> str:
     fits = told.drop_duplicates(["origin", "engine", "khat", "ess"])
     fell = int((fits["engine"] != "approximate").sum())
     worst = told.iloc[int(np.argmax(told["difference"].abs()))]
+    fold = np.log((told["p"] / told["p_exact"]).to_numpy(float))
+    ratios = np.exp(fold.mean()), np.exp(np.quantile(np.abs(fold), 0.9))
     ratio = fits["cpu_exact"].sum() / fits["cpu"].sum()
     return (
         f"{len(told)} probabilities at {told['origin'].nunique()} origins, {len(fits)} fits: "
@@ -315,7 +331,9 @@ def summary(rows: pd.DataFrame) -> str:
         f"(its own error at most {told['error_exact'].max():.4f}, "
         f"{int(fits['draws_exact'].median()):,} draws in the median); largest difference "
         f"{abs(worst['difference']):.4f} (`{worst['question']}`, {worst['horizon']} months, "
-        f"{worst['origin']}: {worst['p']:.4f} against {worst['p_exact']:.4f}); k-hat "
+        f"{worst['origin']}: {worst['p']:.4f} against {worst['p_exact']:.4f}); mean difference "
+        f"{told['difference'].mean():+.4f}; ratio of the two {ratios[0]:.3f} in the mean, "
+        f"within {ratios[1]:.2f}-fold nine times in ten; k-hat "
         f"{fits['khat'].min():.2f} to {fits['khat'].max():.2f}, {fell} refused and sampled; "
         f"{fits['cpu'].sum():.0f} s of CPU against {fits['cpu_exact'].sum():.0f} s, "
         f"{ratio:.1f} times."

@@ -167,7 +167,7 @@ def backtest(
     parts: list[pd.DataFrame] = []
     waiting = []
     for origin in grid.origins:
-        keys = _keys(grid, snapshot(origin, package=package), known)
+        keys = keys_of(grid, snapshot(origin, package=package), known)
         there = {model: store.read(origin, model, key) for model, key in keys.items()}
         parts += [frame for frame in there.values() if frame is not None]
         left = tuple(model for model, frame in there.items() if frame is None)
@@ -200,7 +200,9 @@ def _task(
     """Do one origin, wherever this runs; refuse where data or code are not those asked for."""
     package = load(data_dir)
     seen = snapshot(origin, package=package)
-    if any(keys[model] != key for model, key in _keys(grid, seen, load_questions(package)).items()):
+    if any(
+        keys[model] != key for model, key in keys_of(grid, seen, load_questions(package)).items()
+    ):
         raise GridError(
             "a worker that would answer something else",
             place=f"{origin:%Y-%m-%d}",
@@ -238,8 +240,21 @@ class _Finished:
         return None if self.folder is None else self.folder / name
 
 
-def _keys(grid: Grid, seen: Snapshot, known: Mapping[str, Question]) -> dict[str, str]:
-    """Tell apart, model by model, everything that an origin's forecasts depend on."""
+def keys_of(grid: Grid, seen: Snapshot, known: Mapping[str, Question]) -> dict[str, str]:
+    """Tell apart, model by model, everything that an origin's forecasts depend on.
+
+    Parameters
+    ----------
+    grid : Grid
+    seen : Snapshot
+        Of the origin.
+    known : mapping of str to Question
+
+    Returns
+    -------
+    dict of str
+        A digest of data, questions, settings, code and package versions.
+    """
     ask = (grid.questions, grid.horizons, grid.seed, grid.engine, bound_of(grid.bound))
     shared = (seen.hash, ask, _asks(grid, known), software(), HAZARD_DRAWS, HAZARD_PATHS)
     return {model: digest(*shared, model) for model in grid.models}

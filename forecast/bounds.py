@@ -173,15 +173,17 @@ def weights(
 
     Notes
     -----
-    With :math:`E_s` and :math:`E_f` the months without the event in processes that led to one and
-    in those that did not (or not yet), :math:`E_0` those in no process, and :math:`d_1, d_0` the
-    events in either, the weighted counts give
+    With :math:`E_f` the months in processes that led to no event, :math:`E_s` the months without
+    the event in those that led to one or are still open, :math:`E_0` those in no process, and
+    :math:`d_1, d_0` the events in either, the weighted counts give
 
     .. math::
 
         \lambda_{live} = \frac{\rho\, d_1}{E_s + \omega E_f}, \qquad
         \lambda_{none} = \frac{d_0 + (1 - \rho) d_1}{E_0 - (\omega - 1) E_f} .
 
+    What is open when the record ends has not failed, nor was it forgotten. The months of a process
+    keep their place where its event is credited to none.
     Months are taken from those without a process evenly within a slot. A month in which a failed
     process began counts as often as the process, so that births keep pace with failures.
     """
@@ -226,7 +228,7 @@ def most_missing(rows: pd.DataFrame, *, searched: tuple[str, ...] = ()) -> float
 def _failures(
     rows: pd.DataFrame, searched: tuple[str, ...]
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Months of processes that led to no event, and the months in which those began."""
+    """Months of processes that ended without the event, and the months in which those began."""
     stage, event = rows["stage"].to_numpy(int), rows["event"].to_numpy(bool)
     month = rows["month"].to_numpy("datetime64[M]").astype(np.int64)
     unit = rows["state"].to_numpy(object) + "/" + rows["slot"].to_numpy(object)
@@ -239,6 +241,8 @@ def _failures(
     run = np.cumsum(first) - 1
     led = np.zeros(max(int(first.sum()), 1), bool)
     led[run[active & event]] = True
+    if len(month):
+        led[run[active & (month == month.max())]] = True  # open: what comes of it is not known
     own = np.isin(rows["state"].to_numpy(object), list(searched))
     failed = active & ~led[np.maximum(run, 0)] & ~own
     sign = (rows["sign_live"].to_numpy(int) + rows["sign_late"].to_numpy(int)) > 0

@@ -113,7 +113,7 @@ class ObservedExpected:
     hi90: float
 
 
-def observed_over_expected(p: Any, y: Any, *, separate: int | None = None) -> ObservedExpected:
+def observed_over_expected(p: Any, y: Any, *, clusters: Any | None = None) -> ObservedExpected:
     """Return calibration in the large, for any number of events.
 
     Parameters
@@ -122,14 +122,18 @@ def observed_over_expected(p: Any, y: Any, *, separate: int | None = None) -> Ob
         Probabilities, not all zero.
     y : array-like of {0, 1}
         Outcomes; cases with a missing one are left out.
-    separate : int, optional
-        Independent events behind the outcomes, where cases share events; all by default.
+    clusters : array-like, optional
+        What each case's event came with, where cases share events; read where y is 1. Every event
+        is one of its own by default.
 
     Returns
     -------
     ObservedExpected
-        The interval is the Jeffreys one of a Poisson count, Gamma(separate + 1/2), each event
-        standing for events / separate cases, over the number expected.
+        The interval is the Jeffreys one of a Poisson count, Gamma(k + 1/2), each of its units
+        standing for events / k cases, over the number expected. With clusters of x_i cases the
+        count is Kish's effective one, k = (sum x_i)^2 / sum x_i^2: a compound Poisson sum with its
+        mean and variance. Where few clusters differ much in size it holds less than 90%: in
+        simulations 78% for eight as unequal as the accessions of 2004 and the others.
 
     Raises
     ------
@@ -142,7 +146,12 @@ def observed_over_expected(p: Any, y: Any, *, separate: int | None = None) -> Ob
     expected, events = float(forecasts.sum()), int(outcomes.sum())
     if not expected > 0:
         refuse("p", "all zero", "a positive sum", "a ratio to no expected event says nothing.")
-    count = events if separate is None else separate
+    count = float(events)
+    if clusters is not None and events:
+        resolved = ~np.isnan(np.asarray(y, dtype=float).ravel())
+        labels = np.asarray(clusters).ravel()[resolved][outcomes == 1].astype(str)
+        sizes = np.unique(labels, return_counts=True)[1]
+        count = events**2 / float(np.square(sizes).sum())
     each = events / count if count else 1.0
     low, high = each * gamma.ppf([0.05, 0.95], count + 0.5) / expected
     ratio = events / expected

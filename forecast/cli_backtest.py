@@ -197,12 +197,15 @@ def _label(grid: Any, table: Any, judged: str, data_dir: Path | None) -> dict[st
     """Say what the files of a backtest are."""
     from forecast.backtest import software
     from forecast.labels import label
+    from forecast.questions import load_questions
     from indicators.dates import until_now
     from indicators.tables import load
     from indicators.vintages import snapshot
 
     package = load(data_dir)
-    latest = snapshot(until_now(package.tables["observations"]["published"].max()), package=package)
+    ends = [question.feed.censor for question in load_questions(package).values()]
+    ends.append(package.tables["observations"]["published"].max())
+    latest = snapshot(until_now(max(ends)), package=package)
     return label(grid, models=set(table["model"]), data_hash=latest.hash,
                  code_hash=software()[0], judged=judged)  # fmt: skip
 

@@ -22,7 +22,16 @@ from forecast.predict import Prediction, Target, logit, monte_carlo_error, predi
 from forecast.reweighing import K_HAT_MAX, Moved, Reweighing, reweighing, sources
 from forecast.words import percent
 
-__all__ = ["HINDSIGHT", "Carried", "Hindsight", "carried", "in_words", "tipping_point"]
+__all__ = [
+    "HINDSIGHT",
+    "Carried",
+    "Hindsight",
+    "carried",
+    "carried_draws",
+    "in_words",
+    "spread_out",
+    "tipping_point",
+]
 
 NODES = 48
 """Pairs of omega and rho that the draws are spread over."""
@@ -42,12 +51,13 @@ class Hindsight:
     Attributes
     ----------
     missing : (float, float)
-        Median of omega, and the standard deviation of its logarithm.
+        Of omega - 1, the failures that nobody recorded behind each coded one: median, and standard
+        deviation of the logarithm.
     visible : (float, float)
         Parameters of the Beta distribution of rho.
     """
 
-    missing: tuple[float, float] = (2.0, 0.5)
+    missing: tuple[float, float] = (1.0, 0.75)
     visible: tuple[float, float] = (7.0, 3.0)
 
     def nodes(self, size: int, *, most: float) -> Array:
@@ -64,7 +74,7 @@ class Hindsight:
         # a Kronecker sequence: equal weights, no random number
         steps = (np.arange(size)[:, None] + 0.5) * np.array([1.0 / size, (5**0.5 - 1) / 2])
         u = np.clip(steps % 1.0, 0.5 / size, 1 - 0.5 / size)
-        missing = stats.lognorm.ppf(u[:, 0], self.missing[1], scale=self.missing[0])
+        missing = 1.0 + stats.lognorm.ppf(u[:, 0], self.missing[1], scale=self.missing[0])
         return np.column_stack([np.minimum(missing, most), stats.beta.ppf(u[:, 1], *self.visible)])
 
 
@@ -84,7 +94,7 @@ class Carried:
     poor : float
         Share of the pairs with k-hat above 0.7.
     omegas : (points,) array
-        From 1 to the largest there is room for.
+        From 1 to the largest there is room for, or that importance weights can be believed at.
     curves : dict of (2, points, horizon) arrays
         Mean probability by mark ('' for the event itself), rho in `VISIBLE`, and omega.
     source : (draws,) int array
@@ -165,22 +175,78 @@ def carried(
     Carried or None
         None where no process was ever seen: there is nothing to look back on.
     """
-    if not (part.model.processes and part.design.has_signs):
+    spread = spread_out(part, fitted, prior=prior)
+    if spread is None:
         return None
-    again = reweighing(part, fitted.design, fitted.fit.flat())
-    moves = [again.moved(*pair) for pair in prior.nodes(NODES, most=again.most)]
+    again, moves = spread
     raw = again.draws(moves, draws, seed=seed)
     found = predict(fitted.model, raw, fitted.design, target, seed=seed)
-    k_hats = np.array([m.k_hat for m in moves])
     omegas = np.geomspace(1.0, min(again.most, MOST), CURVE_POINTS)
     few = target.thinned(CURVE_PATHS)
     lines = VISIBLE if curve else ()
-    grid = [[_mean(again, again.moved(w, v), few, seed) for w in omegas] for v in lines]
+    ways = [[again.moved(w, v) for w in omegas] for v in lines]
+    # no further than the weights can be believed
+    held = [all(m.k_hat <= K_HAT_MAX for m in at) for at in zip(*ways, strict=True)]
+    omegas = omegas[: max(held.index(False), 1)] if False in held else omegas
+    grid = [[_mean(again, m, few, seed) for m in way[: len(omegas)]] for way in ways]
     curves = {m: np.array([[p[m] for p in line] for line in grid]) for m in ("", *found.marks)}
     return Carried(
-        found, float(k_hats.max()), float((k_hats > K_HAT_MAX).mean()), omegas, curves,
+        found, max(m.k_hat for m in moves), _poor(moves), omegas, curves,
         sources(moves, draws, seed=seed), len(again.eta),
     )  # fmt: skip
+
+
+def spread_out(
+    part: Material, fitted: Fitted, *, prior: Hindsight = HINDSIGHT
+) -> tuple[Reweighing, list[Moved]] | None:
+    """Move the draws of a fit to pairs of omega and rho that stand for their prior.
+
+    Parameters
+    ----------
+    part : Material
+        What was fitted.
+    fitted : Fitted
+        Its fit.
+    prior : Hindsight, optional
+
+    Returns
+    -------
+    (Reweighing, list of Moved) or None
+        None where no process was ever seen.
+    """
+    if not (part.model.processes and part.design.has_signs):
+        return None
+    again = reweighing(part, fitted.design, fitted.fit.flat())
+    return again, [again.moved(*pair) for pair in prior.nodes(NODES, most=again.most)]
+
+
+def carried_draws(
+    part: Material, fitted: Fitted, *, draws: int, seed: int
+) -> dict[str, Array] | None:
+    """Posterior draws with hindsight carried into them, whatever they are to predict.
+
+    Parameters
+    ----------
+    part : Material
+        What was fitted.
+    fitted : Fitted
+        Its fit.
+    draws, seed : int
+
+    Returns
+    -------
+    dict of (draws, ...) arrays or None
+        None where no process was ever seen, or the reweighting does not hold: face value stands.
+    """
+    spread = spread_out(part, fitted)
+    if spread is None or _poor(spread[1]) > POOR_MAX:
+        return None
+    return spread[0].draws(spread[1], draws, seed=seed)
+
+
+def _poor(moves: list[Moved]) -> float:
+    """Share of the pairs whose weights cannot be believed."""
+    return sum(m.k_hat > K_HAT_MAX for m in moves) / len(moves)
 
 
 def _mean(again: Reweighing, moved: Moved, target: Target, seed: int) -> dict[str, Array]:
@@ -242,7 +308,7 @@ def in_words(told: Mapping[str, Any], *, goal: float) -> list[str]:
         Two sentences.
     """
     face, after = percent(told["face_value"]["p"]), percent(told["carried"]["p"])
-    omega, (a, b) = HINDSIGHT.missing[0], HINDSIGHT.visible
+    omega, (a, b) = 1.0 + HINDSIGHT.missing[0], HINDSIGHT.visible
     prior = (
         f"about {omega:g} failed processes for each coded one and {a / (a + b):.0%} of the events "
         "in a process visible beforehand"

@@ -82,10 +82,10 @@ def joined(
     draws = min(DRAWS, *(len(p.p) for p in found.values()))
     risks = {name: material[name]["default"].risk for name in found}
     ways = []
-    for door in open_doors(risks):
+    for number, door in enumerate(open_doors(risks)):
         link = door.link(risks[door.first], risks[door.second])
         already = door.still_open(risks[door.first], state)
-        told, gamma = link.summary(), link.draws(draws, seed=seed)
+        told, gamma = link.summary(), link.draws(draws, seed=seed + number)
         ways.append(_Way(door, told, gamma, already, link.months))
     return {
         "questions": list(found),

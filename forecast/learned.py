@@ -135,13 +135,19 @@ def _told(
 
 def _words(name: str, choice: Mapping[str, Any]) -> str:
     """Say which pool it is, and by how much the others were better or worse."""
+    how = ""
+    if name != "pool_linear":
+        how = (
+            ", of its members as they were scored: the hazard with its process tables at face "
+            "value, the rate of all units at risk"
+        )
     gains = ", ".join(
         f"{label(rival)} {choice[f'{rival}_gain']:+.1f} nats "
         f"[{choice[f'{rival}_lo90']:+.1f}, {choice[f'{rival}_hi90']:+.1f}]"
         for rival in POOLS[1:]
     )
     return (
-        f"{label(name)}: over {choice['windows']:,} windows with {choice['events']} events, closed "
-        f"{DELAY} months before the origin, the others gained over the plain average {gains}; it "
-        "stays unless such an interval leaves out zero"
+        f"{label(name)}{how}: over {choice['windows']:,} windows with {choice['events']} events, "
+        f"closed {DELAY} months before the origin, the others gained over the plain average "
+        f"{gains}; it stays unless such an interval leaves out zero"
     )

@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.answers import Answer
+from forecast.material import Material
 from forecast.models.base_rate import BaseRate
 from forecast.models.design import Array
 from forecast.models.pool import Pool
@@ -174,10 +175,25 @@ def _moved_to(p: Array, goal: Array) -> Array:
     return np.asarray(1 / (1 + np.exp(-(odds + low))))
 
 
+def _as_scored(main: Material) -> BaseRate:
+    """Rate of all units at risk, times the units of the state: the one of backtests."""
+    units = 1 if main.target is None else len(main.target.units)
+    return BaseRate.posterior(len(main.risk.events), len(main.risk.rows) / 12 / units)
+
+
 def mixed(
-    found: Answer, classes: pd.DataFrame, counts: Mapping[str, int], *, seed: int, pool: Pool
+    found: Answer,
+    classes: pd.DataFrame,
+    counts: Mapping[str, int],
+    main: Material,
+    *,
+    seed: int,
+    pool: Pool,
 ) -> Answer:
     """Return the answer of the pool, its members beside it.
+
+    A pool that was learned mixes what it learned from: the hazard with its process tables at face
+    value, and the rate of all units at risk.
 
     Parameters
     ----------
@@ -187,6 +203,8 @@ def mixed(
         Reference classes of the question, the default first.
     counts : mapping of str to int
         Events by mark known at the origin.
+    main : Material
+        Of the question: its state, and its months at risk.
     seed : int
     pool : Pool
         Of `base_rate` and the members by name.
@@ -199,15 +217,15 @@ def mixed(
     """
     if found.default is None:
         return found
-    first = classes.iloc[0]
     base = of_base_rate(
-        BaseRate.of_class(first),
+        _as_scored(main) if pool.is_learned else BaseRate.of_class(classes.iloc[0]),
         {name: counts.get(name, 0) for name in found.default.marks},
         joint="weaken" in found.default.marks,
         horizon=found.default.p.shape[1],
         seed=seed,
     )
-    members = {"base_rate": base, "hazard": found.default, **found.rivals}
+    own = found.face if pool.is_learned and found.face is not None else found.default
+    members = {"base_rate": base, "hazard": own, **found.rivals}
     together = [members[name] for name in pool.members]
     if pool.method == "log_odds":
         said = log_odds(together, pool, seed=seed)

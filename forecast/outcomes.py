@@ -15,12 +15,17 @@ from forecast.labels import origin_of
 from forecast.links import PAIR, pair_of
 from forecast.questions import load_questions
 from forecast.risk import risk_set
-from indicators.dates import DateLike, as_date, until_now
+from indicators.dates import DateLike, as_date, today
 from indicators.errors import TocsinError
 from indicators.tables import DataPackage, load
 from indicators.vintages import snapshot
 
-__all__ = ["OutcomeError", "outcomes", "read_outcomes", "together"]
+__all__ = ["FOUNDED", "FOUNDING", "OutcomeError", "outcomes", "read_outcomes", "together"]
+
+FOUNDING = ("TKM", pd.Timestamp("2016-07-01"))
+FOUNDED = ("bloc_accession", "foreign_base", "neutrality_text_revision", "neutrality_weakening")
+"""What the design was drawn around, and the questions it was drawn for: no headline score and no
+choice between models counts it."""
 
 _KINDS = dict.fromkeys(("question", "state", "model", "campaign"), "text")
 _KINDS |= dict.fromkeys(("origin", "closes"), "days") | {"horizon": "whole numbers"}
@@ -86,8 +91,7 @@ def outcomes(
         how: dict[str, Any] = {"package": package, "as_of": as_of, "delay_months": delay_months}
         single = outcomes(forecasts[~pairs], **how)
         return pd.concat([single, _both(forecasts[pairs], how)]).loc[forecasts.index]
-    latest = package.tables["observations"]["published"].max()
-    end = until_now(latest) if as_of is None else as_date(as_of)
+    end = today() if as_of is None else as_date(as_of)
     known = load_questions(package)
     months = forecasts["origin"].dt.to_period("M") + forecasts["horizon"]
     out = forecasts.assign(closes=months.dt.to_timestamp())

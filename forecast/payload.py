@@ -122,9 +122,11 @@ def _entry(
     headline = base if found.default is None else _at(found.default, horizon, mark)
     p = headline["p"]
     share = None
-    if found.prior is not None and found.own is not None:
+    # at face value: the prior beside it knows no hindsight either
+    fitted = found.own if found.hindsight is None else found.face
+    if found.prior is not None and fitted is not None:
         share = prior_share(
-            _draws(found.own, mark)[:, horizon - 1], _draws(found.prior, mark)[:, horizon - 1]
+            _draws(fitted, mark)[:, horizon - 1], _draws(found.prior, mark)[:, horizon - 1]
         )
     closes = context.origin + pd.DateOffset(months=horizon) - pd.Timedelta(days=1)
     out = {
@@ -223,7 +225,7 @@ def _hindsight(found: Answer, horizon: int, mark: str) -> dict[str, Any] | None:
             "most": plain(float(told.omegas[-1])),
         },
         "prior": {
-            "missing_median": HINDSIGHT.missing[0],
+            "missing_median": 1.0 + HINDSIGHT.missing[0],
             "missing_sd_log": HINDSIGHT.missing[1],
             "visible_beta": list(HINDSIGHT.visible),
         },

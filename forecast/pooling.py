@@ -19,7 +19,7 @@ import pandas as pd
 from forecast.backtest import COLUMNS
 from forecast.models.design import Array
 from forecast.models.pool import Pool, stacking_weights
-from forecast.outcomes import outcomes
+from forecast.outcomes import FOUNDED, FOUNDING, outcomes
 from forecast.questions import load_questions
 from forecast.scores import log_score, two_way_bootstrap
 from indicators.tables import DataPackage, load
@@ -27,7 +27,6 @@ from indicators.tables import DataPackage, load
 __all__ = ["POOLS", "Pooled", "chosen_at", "pooled"]
 
 KEY = ["question", "state", "origin", "horizon"]
-LEFT_OUT = "TKM"
 RIVALS = ("pool_log_odds", "pool_stacked")
 POOLS = ("pool_linear", *RIVALS)
 """The plain average first."""
@@ -169,7 +168,8 @@ def chosen_at(
 def _teaching(rows: pd.DataFrame, package: DataPackage, horizon: int) -> pd.DataFrame:
     """Windows that a pool may learn from, closed or not."""
     roots = [name for name, question in load_questions(package).items() if not question.parent]
-    kept = (rows["horizon"] == horizon) & (rows["state"] != LEFT_OUT)
+    founding = (rows["state"] == FOUNDING[0]) & rows["question"].isin(FOUNDED)
+    kept = (rows["horizon"] == horizon) & ~founding
     return rows[kept & rows["question"].isin(roots)]
 
 

@@ -164,21 +164,22 @@ def starting(unit: Any) -> Start:
 
 
 def weaken_probability(e: Mapping[str, Array], design: Design, aim: str) -> Array:
-    """Probability that a revision weakens: by the process at the origin, and by later ones.
+    """Probability that a revision weakens: by the process at the origin, a later one, or none.
 
     Later processes have an aim nobody has stated yet: theirs is the average over the
-    aims of past revisions, each counted once more than it occurred.
+    aims of past revisions, each counted once more than it occurred. A revision without a
+    process has none, as in the likelihood.
 
     Returns
     -------
-    (draws, 2) array
+    (draws, 3) array
     """
     from forecast.models.design import AIMS
 
     by_aim = 1.0 / (1.0 + np.exp(-e["mark"]))
     weights = design.mark_total + 1.0
     later = by_aim @ (weights / weights.sum())
-    return np.column_stack([by_aim[:, AIMS.index(aim)], later])
+    return np.column_stack([by_aim[:, AIMS.index(aim)], later, by_aim[:, AIMS.index("")]])
 
 
 def _by_month(quiet: Array) -> Array:

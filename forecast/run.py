@@ -275,7 +275,7 @@ def _answers(
         found = recall(folder, name, parts, fitted, **ask | {"model": "hazard"})
         focal = main.target.state
         classes = reference_classes(main.question, seen, state=focal, exclude=exclude)
-        return mixed(found, classes, informed(main), seed=ask["seed"], pool=pool)
+        return mixed(found, classes, informed(main), main, seed=ask["seed"], pool=pool)
 
     with ThreadPoolExecutor(2) as threads:
         answers = dict(zip(material, threads.map(one, material), strict=True))

@@ -15,12 +15,12 @@ import pandas as pd
 
 from forecast.calibration import observed_over_expected
 from forecast.honesty import detectable, needed_events
+from forecast.outcomes import FOUNDED, FOUNDING
 from forecast.scores import brier, log_score, rps, two_way_bootstrap
 from forecast.telling import first_telling
 
 __all__ = ["Skill", "headline_rows", "rps_table", "skill_table"]
 
-FOUNDING = ("TKM", pd.Timestamp("2016-07-01"))
 _EDGE = 1e-9
 
 
@@ -102,10 +102,12 @@ def headline_rows(resolved: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Rows whose window had closed by then, and all of other states; resolved ones only.
+        Rows whose window had closed by then, and all of other states and of questions that the
+        design was not drawn around; resolved ones only.
     """
     state, day = FOUNDING
     own = (resolved["state"] == state) & (resolved["closes"] > day)
+    own &= resolved["question"].isin(FOUNDED)
     return resolved[~own & resolved["y"].notna()]
 
 
@@ -217,7 +219,7 @@ def _row(
     labels = campaigns(paired)
     skills, gains = _resampled(paired["state"], labels, (ours, theirs, log0 - log), seed, repeats)
     separate = int(paired.loc[y == 1, "campaign"].nunique())
-    ratio = observed_over_expected(p, y, separate=separate)
+    ratio = observed_over_expected(p, y, clusters=paired["campaign"])
     gain = float((log0 - log).sum())
     return Skill(
         question,

@@ -7,13 +7,14 @@ it says.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
 from forecast.engine import ENGINES, Fitted, Job, at_mode, fit_all
+from forecast.hindsight import carried_draws
 from forecast.links import Doorway, open_doors
 from forecast.material import reduced
 from forecast.models.base_rate import BaseRate
@@ -192,11 +193,29 @@ def _hazard(origin: Origin, here: Standing, model: Hazard) -> Iterator[tuple[str
     yield from _told(origin, here, made)
 
 
+def _carried(origin: Origin) -> Iterator[tuple[str, str, Said]]:
+    """The hazard as a headline: hindsight carried into it, where that holds."""
+    for here in origin.standings:
+        name = here.part.question.id
+        try:
+            made = _fitted(origin, here, here.part.model)
+        except FitError:
+            yield from ((name, state, Drawn(None)) for state in here.targets)
+            continue
+        raw = carried_draws(here.part, made, draws=HAZARD_DRAWS, seed=origin.seed)
+        yield from ((name, state, said) for state, said in _told(origin, here, made, raw=raw))
+
+
 def _told(
-    origin: Origin, here: Standing, made: Fitted, *, fixed: bool = False
+    origin: Origin,
+    here: Standing,
+    made: Fitted,
+    *,
+    raw: Mapping[str, Array] | None = None,
+    fixed: bool = False,
 ) -> Iterator[tuple[str, Drawn]]:
     """Predict each state over simulated covariates; the prior's scales may be fixed, too."""
-    raw = thin(made.fit.flat(), HAZARD_DRAWS)
+    raw = thin(made.fit.flat(), HAZARD_DRAWS) if raw is None else raw
     prior = prior_draws(sizes(made.design), HAZARD_DRAWS, origin.seed)
     if fixed:
         scales = [name for name, dim, half in RAW if half and dim is None]
@@ -322,6 +341,7 @@ VARIANTS: dict[str, Variant] = {
             "hazard_horseshoe", "covariates by a regularised horseshoe", _family("horseshoe")
         ),
         hazard_like("hazard_r2d2", "covariates by R2D2", _family("r2d2")),
+        Variant("hazard_carried", "hazard with hindsight carried into it", _carried, sampled=True),
         Variant("hazard_map", "hazard at its penalised maximum, a ridge", _at_mode, sampled=True),
         hazard_like("hazard_waves", "waves that a region shares", _waves),
         hazard_like("hazard_reporting", "late months count for less", _reporting),

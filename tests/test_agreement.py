@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,8 +28,8 @@ def grid(*days: pd.Timestamp) -> Grid:
 
 def rows(**values: Any) -> pd.DataFrame:
     base = dict.fromkeys(COLUMNS, 0.0) | {
-        "question": "a", "state": "TKM", "origin": "2016-07-01", "horizon": 12, "p": 0.10,
-        "spread": 0.001, "deviation": 0.1, "p_exact": 0.10, "error_exact": 0.0005,
+        "key": "", "question": "a", "state": "TKM", "origin": "2016-07-01", "horizon": 12,
+        "p": 0.10, "spread": 0.001, "deviation": 0.1, "p_exact": 0.10, "error_exact": 0.0005,
         "draws_exact": 6000, "engine": "approximate", "khat": 0.5, "ess": 900.0, "cpu": 3.0,
         "cpu_exact": 30.0,
     }  # fmt: skip
@@ -57,6 +58,7 @@ def test_what_is_said() -> None:
     said = summary(pd.concat([rows(), rows(question="b", p=0.101), other]))
     assert "3 probabilities at 2 origins, 2 fits: 2 within" in said
     assert "largest difference 0.0070 (`a`, 12 months, 2017-07-01: 0.1070 against 0.1000)" in said
+    assert "mean difference +0.0027; ratio of the two 1.026 in the mean, within 1.06-fold" in said
     assert "k-hat 0.50 to 0.90, 1 refused and sampled" in said
     assert "36 s of CPU against 60 s, 1.7 times" in said
 
@@ -73,7 +75,17 @@ def test_a_stopped_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     next(iter(agreement(grid(*days), state="TKM", out=out)))
     assert len(list(agreement(grid(*days), state="TKM", out=out))) == 2
     assert asked == list(days)
+    kept = out.read_text()
     assert pd.read_csv(out)["origin"].tolist() == [f"{day:%Y-%m-%d}" for day in days]
+    assert not list(agreement(grid(*days), state="TKM", out=out))
+    # other seeds or states are another comparison, and a line cut short is none
+    other = replace(grid(*days), seed=2)
+    assert len(list(agreement(other, state="TKM", out=out))) == 3
+    assert len(list(agreement(other, state="UZB", out=out))) == 3
+    out.write_text(kept[: kept.index("\n") + 8])
+    assert len(list(agreement(grid(*days), state="TKM", out=out))) == 3
+    assert out.read_text() == kept
+    assert len(asked) == 12
 
 
 def test_the_same_draws_give_the_same_probabilities(

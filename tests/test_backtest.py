@@ -211,6 +211,20 @@ def test_a_refused_fit_leaves_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(skill_table(resolved, seed=1)["model"]) == set()
 
 
+def test_hindsight_is_carried_into_whatever_had_a_process() -> None:
+    ask = grid("2016-07-01", models=("base_rate", "hazard", "hazard_carried"))
+    ask = replace(ask, questions=("foreign_base", "bloc_accession"), engine="approximate")
+    made = backtest(ask).pivot_table(
+        index=["question", "state", "horizon"], columns="model", values="p"
+    )
+    both = made["hazard_carried"] / made["hazard"]
+    assert np.allclose(both["bloc_accession"], 1.0)  # nobody coded a process
+    live = both["foreign_base"].xs("TKM")
+    # a process under way says less where failures are missing; no process says a little more
+    assert (live < 0.9).all()
+    assert both["foreign_base"].max() > 1.0
+
+
 def test_grids_that_cannot_be_worked() -> None:
     with pytest.raises(GridError, match="inside a month"):
         grid("2016-07-02")

@@ -77,6 +77,35 @@ def test_observed_over_expected_covers() -> None:
     assert 0.86 <= inside / 400 <= 0.98
 
 
+def test_events_of_one_cause_count_by_their_effective_number() -> None:
+    p, y = np.full(100, 0.05), np.zeros(100)
+    y[:6] = 1
+    labels = np.array(["a", "a", "a", "a", "b", "c"] + [""] * 94)
+    made = calibration.observed_over_expected(p, y, clusters=labels)
+    # Kish: 36 / (16 + 1 + 1) = 2 events, each standing for 3
+    assert made.lo90 == pytest.approx(3 * stats.gamma.ppf(0.05, 2.5) / 5)
+    assert made.hi90 == pytest.approx(3 * stats.gamma.ppf(0.95, 2.5) / 5)
+    alone = calibration.observed_over_expected(p, y, clusters=np.arange(100).astype(str))
+    assert alone == calibration.observed_over_expected(p, y)
+
+
+def test_a_wider_interval_covers_campaigns_that_differ_in_size() -> None:
+    rng, sizes, inside, even = np.random.default_rng(1), np.array([5, 3, 1]), 0, 0
+    for _ in range(600):
+        drawn = rng.choice(sizes, rng.poisson(9))
+        labels = np.repeat(np.arange(len(drawn)), drawn)
+        p = np.full(5000, 27 / 5000)
+        y = (np.arange(5000) < len(labels)).astype(float)
+        every = np.append(labels, np.zeros(5000 - len(labels))).astype(int)
+        made = calibration.observed_over_expected(p, y, clusters=every)
+        inside += made.lo90 <= 1 <= made.hi90
+        each = len(labels) / max(len(drawn), 1)
+        low, high = each * stats.gamma.ppf([0.05, 0.95], len(drawn) + 0.5) / 27
+        even += low <= 1 <= high
+    assert inside / 600 > 0.86
+    assert inside > even + 15
+
+
 def test_a_curve_needs_thirty_events() -> None:
     y = np.zeros(400)
     y[:29] = 1

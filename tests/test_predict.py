@@ -211,6 +211,9 @@ def test_the_mark_follows_the_aim(revision: Material) -> None:
     share = {aim: weaken_probability(e, revision.design, aim) for aim in ("", "weaken", "open")}
     assert share["weaken"][:, 0].mean() > share[""][:, 0].mean()
     np.testing.assert_array_equal(share["weaken"][:, 1], share[""][:, 1])  # later ones
+    # a revision without a process has no aim, whatever is under way
+    assert all((s[:, 2] == share[""][:, 0]).all() for s in share.values())
+    assert (share[""][:, 2] != share[""][:, 1]).all()
     assert all(((s > 0) & (s < 1)).all() for s in share.values())
 
 

@@ -78,9 +78,9 @@ def without_event(rates: Rates, start: Start, *, weaken: Array | None = None) ->
     ----------
     rates : Rates
     start : Start
-    weaken : (draws, 2) float, optional
-        Probability that an event is of the marked kind, from the process at the origin
-        and from anything later. An event of another kind then returns the unit to stage
+    weaken : (draws, 3) float, optional
+        Probability that an event is of the marked kind: from the process at the origin, from
+        a later one, and from none. An event of another kind then returns the unit to stage
         none, so that the marked event stays possible; it never exceeds the event itself.
 
     Returns
@@ -88,7 +88,7 @@ def without_event(rates: Rates, start: Start, *, weaken: Array | None = None) ->
     (horizon, draws, paths) array
     """
     if start.stage == 0 and not rates.sign.any():
-        return _without_process(rates, None if weaken is None else weaken[:, 1])
+        return _without_process(rates, None if weaken is None else weaken[:, 2])
     walk = _Walk(rates, start, weaken)
     return np.stack([walk.month(t) for t in range(len(rates.base))])
 
@@ -150,9 +150,10 @@ class _Walk:
     def _events(self, survive: list[Array], masses: list[list[Array]]) -> Array:
         """Book the events of the month; what returns to stage none for lack of the mark."""
         lost = [m[0] * (1 - survive[1]) + m[1] * (1 - survive[2]) for m in masses]
-        lost[-1] = lost[-1] + self.none * (1 - survive[0])
+        lost.append(self.none * (1 - survive[0]))
+        direct = None if self.weaken is None else self.weaken[:, [2]]
         returned = self.zero
-        for gone, share in zip(lost, self.shares, strict=True):
+        for gone, share in zip(lost, [*self.shares, direct], strict=True):
             marked = gone if share is None else gone * share
             self.failed = self.failed + marked
             returned = returned if share is None else returned + (gone - marked)

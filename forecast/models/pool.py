@@ -57,6 +57,11 @@ class Pool:
         if self.weights and not (min(self.weights) >= 0 and np.isclose(sum(self.weights), 1)):
             raise ValueError(f"weights must be 0 or more and add up to 1, found {self.weights}")
 
+    @property
+    def is_learned(self) -> bool:
+        """Whether it is anything but the plain average."""
+        return bool(self.weights) or self.method != "linear"
+
     def p(self, members: Array) -> Array:
         """Pool probabilities.
 

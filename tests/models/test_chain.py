@@ -19,10 +19,10 @@ def dense(base, factor, sign, end, start, weaken=None):
         survive = np.exp(-cumulative * factor)
         lost = [(alive[0, lin] * (1 - survive[1]) + alive[1, lin] * (1 - survive[2])).sum()
                 for lin in (0, 1)]  # fmt: skip
-        lost[1] += none * (1 - survive[0])
-        share = (1.0, 1.0) if weaken is None else weaken
-        failed += lost[0] * share[0] + lost[1] * share[1]
-        back = lost[0] * (1 - share[0]) + lost[1] * (1 - share[1])
+        lost.append(none * (1 - survive[0]))
+        share = np.ones(3) if weaken is None else np.array(weaken)
+        failed += np.dot(lost, share)
+        back = np.dot(lost, 1 - share)
         quiet, live, late = none * survive[0], alive[0] * survive[1], alive[1] * survive[2]
         after = np.zeros_like(alive)
         after[0, :, 1:] = (live * (1 - d1) * (1 - b1))[:, :-1]
@@ -39,7 +39,7 @@ def dense(base, factor, sign, end, start, weaken=None):
 
 
 @pytest.mark.parametrize("start", STARTS)
-@pytest.mark.parametrize("weaken", [None, (0.2, 0.6)])
+@pytest.mark.parametrize("weaken", [None, (0.2, 0.6, 0.4)])
 def test_cohorts_equal_the_full_matrix_product(start, weaken):
     rng = np.random.default_rng(4)
     base = rng.uniform(0.001, 0.05, 60)
@@ -62,7 +62,7 @@ def test_a_marked_event_never_exceeds_the_event(start):
         rng.uniform(0, 0.01, draws),
     )
     event = without_event(rates, start)
-    marked = without_event(rates, start, weaken=rng.uniform(0, 1, (draws, 2)))
+    marked = without_event(rates, start, weaken=rng.uniform(0, 1, (draws, 3)))
     assert (marked >= event - 1e-15).all()
     assert (np.diff(event, axis=0) <= 1e-15).all()
 
