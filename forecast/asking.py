@@ -26,6 +26,7 @@ __all__ = [
     "months_of",
     "names_of",
     "rows_of",
+    "seed_of",
 ]
 
 HORIZONS = (6, 12, 24, 36)
@@ -142,26 +143,42 @@ def rows_of(toggles: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     return tuple(row for rows in toggles.values() for row in rows)
 
 
-def as_registered(names: Sequence[str]) -> None:
-    """Refuse to put on record a forecast that leaves contested events out.
+def seed_of(origin: pd.Timestamp) -> int:
+    """Return the seed of a forecast for which none is asked: its day."""
+    return int(f"{origin:%Y%m%d}")
+
+
+def as_registered(
+    names: Sequence[str], *, priors: str, seed: int | None, origin: pd.Timestamp
+) -> None:
+    """Refuse to put on record any forecast but the registered one: the first on record counts.
 
     Parameters
     ----------
     names : sequence of str
         Toggles left out.
+    priors : str
+    seed : int or None
+        None for the usual one.
+    origin : Timestamp
 
     Raises
     ------
     AskError
-        There are any.
+        Events are left out, or priors or seed are not the usual ones; all that is wrong at once.
     """
-    if names:
+    usual = seed_of(origin)
+    wrong = [("exclude", ", ".join(names), "nothing left out")] if names else []
+    wrong += [("priors", priors, "neutral")] if priors != "neutral" else []
+    wrong += [("seed", str(seed), str(usual))] if seed not in (None, usual) else []
+    if wrong:
+        places, found, allowed = (", ".join(said) for said in zip(*wrong, strict=True))
         raise AskError(
-            "a recorded forecast is of the registered coding",
-            place="exclude",
-            found=", ".join(names),
-            allowed="nothing left out",
-            remedy="issue without it; a run without the events need not be on record.",
+            "a recorded forecast is the registered one: the first on record counts",
+            place=places,
+            found=found,
+            allowed=allowed,
+            remedy="issue without these options; such a run need not be on record.",
         )
 
 

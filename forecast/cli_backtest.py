@@ -130,7 +130,9 @@ def backtest_command(
     delay = 0 if judged == "then" else None
     table = outcomes(made, data_dir=data_dir, delay_months=delay)
     _write(table, out, data_dir, _label(grid, table, judged, data_dir))
-    told = f"{len(table)} forecasts from {len(grid.origins)} origins"
+    told = f"{int(table['p'].notna().sum())} forecasts from {len(grid.origins)} origins"
+    if refused := int(table["p"].isna().sum()):
+        told += f", {refused} more refused by the gate"
     click.echo(f"{told}: {out / FORECASTS}", err=True)
     if naive:
         _refit(grid, naive, out, data_dir)

@@ -54,10 +54,12 @@ def issuing(options: RunOptions) -> Iterator[Callable[[RunResult], None]]:
     options : RunOptions
         Of ``tocsin run``.
     """
-    from forecast.asking import as_registered
+    from forecast.asking import AskError, as_registered
     from forecast.ledger.issuing import records_of
+    from indicators.dates import until_today
 
-    as_registered(options.exclude)
+    origin = until_today(options.as_of, AskError).replace(day=1)
+    as_registered(options.exclude, priors=options.priors, seed=options.seed, origin=origin)
     with opened(options.db, options.home, create=True) as ledger, ledger.lock("tocsin run"):
 
         def issue(result: RunResult) -> None:

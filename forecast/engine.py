@@ -1,5 +1,6 @@
 """Fit many designs with one compiled program, reusing fits already in the cache."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -13,7 +14,7 @@ from forecast.models.design import Array, Capacity, Design
 from forecast.models.hazard import Hazard
 from forecast.plain import NAME, Plain, shaped
 from forecast.sampling import Diagnostics, Fit, Sampler, Settings, gate
-from indicators.errors import FitError
+from indicators.errors import TocsinError
 
 ROOM = Capacity(
     cells=2048, states=44, regions=10, slots=4, features=8, latents=80, groups=104, columns=28,
@@ -32,8 +33,6 @@ WAYS = {"nuts": ("nuts", NAME), "approximate": ("approximate", "nuts", NAME), NA
 """What is tried, in order: an approximation may refuse itself, and JAX may fail to compile."""
 WORDS = {"nuts": "blackjax NUTS on JAX", "approximate": "Laplace with importance sampling",
          NAME: "PyMC's own NUTS"}  # fmt: skip
-BROKEN = (ImportError, AttributeError, RuntimeError)
-"""Raised where JAX is not there, does not fit the other packages, or cannot compile."""
 CODE = (
     "forecast.approximate", "forecast.engine", "forecast.models.design", "forecast.models.hazard",
     "forecast.models.shrinkage", "forecast.models.waves", "forecast.plain", "forecast.sampling",
@@ -41,6 +40,16 @@ CODE = (
 """Modules that decide the draws of given data."""
 
 Progress = Callable[[str], None]
+
+
+class EngineError(TocsinError, RuntimeError):
+    """What samples cannot be loaded or compiled: says nothing of the model or its data."""
+
+    exit_code = 4
+
+
+class EngineWarning(UserWarning):
+    """Another engine was used than the one that was asked for."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +101,7 @@ def fit_all(
         Where the cache is; None for none.
     engine : {"nuts", "approximate", "pymc"}, optional
         An approximation that refuses itself is made again by NUTS; where JAX cannot be loaded or
-        does not compile, PyMC's own sampler takes its place and progress is told.
+        does not compile, PyMC's own sampler takes its place with an `EngineWarning`.
     settings : Settings, optional
         Of NUTS, on JAX or PyMC's own.
     allow_poor_fit : bool
@@ -148,13 +157,15 @@ def at_mode(job: Job, *, seed: int, home: Path | None) -> tuple[Fitted, Fitted]:
     Raises
     ------
     FitError
-        It was not found, or JAX cannot be loaded or does not compile.
+        It was not found.
+    EngineError
+        JAX cannot be loaded or does not compile.
     """
     padded = job.design.padded(room([job.design]))
     try:
         program: Any = _program("approximate", job.model, padded, Approximation(), home=home)
-    except BROKEN as error:
-        raise FitError(
+    except broken() as error:
+        raise EngineError(
             "the penalised maximum needs JAX",
             place=job.name,
             found=f"{type(error).__name__}: {error}",
@@ -163,6 +174,15 @@ def at_mode(job: Job, *, seed: int, home: Path | None) -> tuple[Fitted, Fitted]:
     found = program.mode(job.model, job.design, seed=seed)
     one, around = (Fitted(job.model, padded, fit, "") for fit in found)
     return one, around
+
+
+def broken() -> tuple[type[Exception], ...]:
+    """Return what is raised where JAX is not there or cannot compile; no error of our own code."""
+    try:
+        from jax.errors import JaxRuntimeError
+    except (ImportError, AttributeError, RuntimeError):  # it does not fit the other packages
+        return (ImportError, AttributeError, RuntimeError)
+    return (ImportError, JaxRuntimeError)
 
 
 def _made(
@@ -178,10 +198,12 @@ def _made(
     """Fit one job in one way; None where the next way has to be tried."""
     try:
         program = _program(way, job.model, padded, settings, home=home, say=say)
-    except BROKEN as error:
+    except broken() as error:
         if way == NAME:
             raise
-        say(f"{job.name}: {type(error).__name__}: {error}; JAX failed, another engine is used")
+        told = f"{job.name}: {type(error).__name__}: {error}; JAX failed, another engine is used"
+        say(told)
+        warnings.warn(told, EngineWarning, stacklevel=3)
         return None
     say(
         f"{'approximating' if way == 'approximate' else 'sampling'} {job.name}: "

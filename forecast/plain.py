@@ -2,8 +2,8 @@
 
 The model is built and compiled anew for every fit, which is what the engine of `forecast.sampling`
 saves. It judges its draws in the same way. The same seed gives the same draws in one process; what
-compiles it may change last bits between a fresh and a cached compilation, so what goes on record is
-made by the exact engine.
+compiles it may change last bits between a fresh and a cached compilation, so it is the last resort,
+with a warning, and what goes on record names its engine.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from forecast.asking import (
     months_of,
     names_of,
     rows_of,
+    seed_of,
 )
 from forecast.beside import beside
 from forecast.engine import EXACT, Fitted, Job, fit_all
@@ -180,7 +181,7 @@ def run(
     asked = asked_of(known, names, horizons, origin)
     known_state(package, state)
     without = excluded(asked, exclude)
-    number = int(f"{origin:%Y%m%d}") if seed is None else seed
+    number = seed_of(origin) if seed is None else seed
     seen, dated = _snapshots(origin, package, db, home, usual=data_dir is None, strict=strict)
     folder = _folder(home, model) if cache else None
     say("building risk sets and panels")

@@ -63,7 +63,7 @@ def test_finished_origins_are_those_of_the_questions_as_they_read_now(
 def test_a_worker_with_other_questions_is_refused(bundled: DataPackage, tmp_path: Path) -> None:
     origin = GRID.origins[0]
     seen = snapshot(origin, package=bundled)
-    keys = MODULE._keys(GRID, seen, load_questions(bundled))
+    keys = MODULE.keys_of(GRID, seen, load_questions(bundled))
     changed = shorter(bundled, tmp_path / "mine")
     with pytest.raises(GridError, match="other data or questions"):
         MODULE._task(GRID, origin, keys, changed, None)
@@ -73,9 +73,9 @@ def test_other_versions_of_packages_are_other_forecasts(
     bundled: DataPackage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen, known = snapshot("2016-07-01", package=bundled), load_questions(bundled)
-    here = MODULE._keys(GRID, seen, known)
+    here = MODULE.keys_of(GRID, seen, known)
     monkeypatch.setattr(MODULE, "versions", lambda: {"numpy": "0"})
-    assert MODULE._keys(GRID, seen, known) != here
+    assert MODULE.keys_of(GRID, seen, known) != here
 
 
 def test_the_code_of_a_backtest_is_all_that_it_loads() -> None:

@@ -31,11 +31,11 @@ from forecast import cache
 from forecast.approximate import Approximation, Laplace
 from forecast.checks.predictive import months_at_risk, simulated_design
 from forecast.checks.ranks import DRAWS, Calibration, collected
-from forecast.engine import CODE
 from forecast.models.design import Array, Capacity, Design
 from forecast.models.hazard import Hazard, effects, prior_draws, sizes
 from forecast.predict import Target, logit, predict, thin
 from forecast.sampling import KHAT_MAX, Diagnostics, Fit, Sampler, Settings
+from indicators.errors import TocsinError
 
 __all__ = ["ENGINES", "HORIZONS", "calibrate"]
 
@@ -46,8 +46,14 @@ MAX_EVENTS = 64
 """Events that the program that makes forecasts has room for: the prior's wildest data are left
 out, the prior of the rest is the same."""
 PATHS = 20
-MODULES = (*CODE, "forecast.checks.predictive", "forecast.checks.simulated", "forecast.predict")
-"""Modules that decide a rank: other code, other file."""
+TRIES, TOO_OFTEN = 50, 0.8
+"""After so many simulations, this share of them without room is refused."""
+
+
+class SimulationError(TocsinError, ValueError):
+    """A prior whose data the program has no room for."""
+
+    exit_code = 3
 
 
 def calibrate(
@@ -85,6 +91,11 @@ def calibrate(
     Returns
     -------
     Calibration
+
+    Raises
+    ------
+    SimulationError
+        Most data sets of the prior hold more events than a forecast's program has room for.
     """
     target = target.thinned(PATHS)
     target = replace(target, paths=target.paths[: max(HORIZONS)])
@@ -100,11 +111,25 @@ def calibrate(
             kept.add(row)
         rows.append(row)
         if row["outcome"] == "too many":
+            _has_room(rows)
             continue
         done += 1
         if progress is not None:
             progress(done, simulations)
     return collected(rows, engine)
+
+
+def _has_room(rows: list[Mapping[str, Any]]) -> None:
+    """Refuse a prior that would be drawn from for ever."""
+    without = sum(row["outcome"] == "too many" for row in rows)
+    if len(rows) >= TRIES and without >= TOO_OFTEN * len(rows):
+        raise SimulationError(
+            "the prior expects more events than can be fitted",
+            place="rate of the question",
+            found=f"more than {MAX_EVENTS} events in {without} of {len(rows)} simulated data sets",
+            allowed=f"in fewer than {TOO_OFTEN:.0%} of them",
+            remedy="lower the prior rate in the question's file, or ask with --simulations 0.",
+        )
 
 
 @dataclass
@@ -130,7 +155,7 @@ class _Lab:
         """What decides every rank, as a hash."""
         how = (self.engine, Approximation(), self.settings, self.seed, DRAWS, MAX_EVENTS, PATHS)
         known = (repr(self.model), self.design.digest(), self.target.digest())
-        return cache.digest(how, known, cache.versions(), cache.code(*MODULES))
+        return cache.digest(how, known, cache.versions(), cache.code(*cache.reach(__name__)))
 
     def simulate(self, number: int) -> dict[str, Any]:
         """Draw one truth and its data, fit, and rank; each step has a seed of its own."""

@@ -14,6 +14,7 @@ import forecast
 import indicators
 from forecast.asking import as_registered
 from forecast.ledger.entries import ForecastRecord
+from indicators.dates import as_date
 
 if TYPE_CHECKING:
     from forecast.ledger.main import Ledger
@@ -47,12 +48,17 @@ def records_of(result: RunResult, ledger: Ledger) -> list[ForecastRecord]:
     Raises
     ------
     AskError
-        The run left contested events out.
+        The run left contested events out, or its priors or seed are not the usual ones.
     LedgerError
         The draws cannot be written.
     """
     payload = result.payload
-    as_registered([entry["name"] for entry in payload.get("exclude", ())])
+    as_registered(
+        [entry["name"] for entry in payload.get("exclude", ())],
+        priors=payload.get("priors_are", "neutral"),
+        seed=int(payload["provenance"]["seed"]),
+        origin=as_date(payload["origin"]),
+    )
     drawn = {}
     for found in result.forecasts:
         arrays = {"horizons": np.array(found.horizons), "p": found.p}

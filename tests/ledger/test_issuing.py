@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 from hubdata import connect_hub
 
 import forecast
+from forecast.asking import AskError
 from forecast.cli import main
 from forecast.forecasts import Forecast
 from forecast.hub import HUB
@@ -133,6 +134,36 @@ def test_run_issues_only_when_asked(tocsin: Callable[..., Result], home: Path) -
     assert tocsin(*ASK, "--issue", "--quiet").stderr == ""
     with Ledger.open(home=home) as ledger:
         assert len(ledger.forecasts()) == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "place"),
+    [(("--seed", "7"), "seed"), (("--priors", "informed"), "priors"),
+     (("--seed", "7", "--priors", "informed"), "priors, seed")],
+)  # fmt: skip
+def test_only_the_registered_forecast_goes_on_record(
+    tocsin: Callable[..., Result], home: Path, asked: tuple[str, ...], place: str
+) -> None:
+    """The first on record is scored: nobody may put another there first."""
+    done = tocsin(*ASK, *asked, "--issue", error=AssertionError("was run"))
+    assert done.exit_code == 2
+    assert place in done.stderr
+    assert "issue without these options" in done.stderr
+    assert not home.exists()
+    usual = tocsin(*ASK, "--seed", ORIGIN.replace("-", ""), "--issue")
+    assert usual.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "change", [{"priors_are": "informed"}, {"seed": 7}, {"exclude": [{"name": "austria"}]}]
+)
+def test_records_of_another_run_are_refused(found: Any, home: Path, change: Any) -> None:
+    payload = found.payload | {k: v for k, v in change.items() if k != "seed"}
+    payload = payload | {"provenance": found.payload["provenance"] | {
+        k: v for k, v in change.items() if k == "seed"}}  # fmt: skip
+    other = SimpleNamespace(payload=payload, forecasts=found.forecasts)
+    with Ledger.open(home=home) as ledger, pytest.raises(AskError, match="registered"):
+        records_of(other, ledger)
 
 
 def test_a_refused_fit_writes_nothing(tocsin: Callable[..., Result], home: Path) -> None:

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 import pymc as pm
 import pytest
+from jax.errors import JaxRuntimeError
 
 from forecast import engine
-from forecast.engine import Job, fit_all
+from forecast.engine import EngineError, EngineWarning, Job, at_mode, fit_all
 from forecast.models.hazard import Hazard, prior_draws, sizes
 from forecast.plain import Plain, shaped
 from forecast.predict import Target, monte_carlo_error, predict
@@ -52,7 +53,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> type[Fake]:
 
 
 @pytest.mark.parametrize("asked", ["nuts", "approximate"])
-@pytest.mark.parametrize("error", [ImportError("no jax"), RuntimeError("XLA: cannot compile")])
+@pytest.mark.parametrize("error", [ImportError("no jax"), JaxRuntimeError("XLA: cannot compile")])
 def test_where_jax_fails_pymc_takes_its_place(
     asked: str,
     error: Exception,
@@ -70,17 +71,47 @@ def test_where_jax_fails_pymc_takes_its_place(
     monkeypatch.setattr(engine, "Laplace", broken)
     told: list[str] = []
     jobs = [Job("a", *real_design)]
-    first = fit_all(jobs, seed=1, home=tmp_path, engine=asked, progress=told.append)["a"]
+    with pytest.warns(EngineWarning, match=str(error)):
+        first = fit_all(jobs, seed=1, home=tmp_path, engine=asked, progress=told.append)["a"]
     assert any(str(error) in line and "JAX failed" in line for line in told)
     assert first.fit.diagnostics.engine == "pymc"
     assert first.design.capacity == shaped(real_design[1]).capacity
     assert first.fit.raw["state_raw"].shape[-1] == len(first.design.states)
-    again = fit_all(jobs, seed=1, home=tmp_path, engine=asked)["a"]
+    with pytest.warns(EngineWarning):
+        again = fit_all(jobs, seed=1, home=tmp_path, engine=asked)["a"]
     assert fake.asked == 1
     np.testing.assert_array_equal(again.fit.raw["alpha_raw"], first.fit.raw["alpha_raw"])
     assert again.design.capacity == first.design.capacity
     by_choice = fit_all(jobs, seed=1, home=tmp_path, engine="pymc")["a"]
     assert by_choice.key == first.key
+
+
+def test_a_fault_of_our_own_is_no_failure_of_jax(
+    real_design: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another engine would hide it, and a backtest would keep its silence as an answer."""
+
+    def faulty(*_: Any) -> Any:
+        raise AttributeError("no_such_method")
+
+    monkeypatch.setattr(engine, "Sampler", faulty)
+    monkeypatch.setattr(engine, "Laplace", faulty)
+    with pytest.raises(AttributeError, match="no_such_method"):
+        fit_all([Job("a", *real_design)], seed=1, home=None)
+    with pytest.raises(AttributeError, match="no_such_method"):
+        at_mode(Job("a", *real_design), seed=1, home=None)
+
+
+def test_a_mode_that_could_not_be_compiled_is_no_verdict_on_the_data(
+    real_design: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> Any:
+        raise JaxRuntimeError("RESOURCE_EXHAUSTED")
+
+    monkeypatch.setattr(engine, "Laplace", full)
+    with pytest.raises(EngineError, match="RESOURCE_EXHAUSTED") as error:
+        at_mode(Job("a", *real_design), seed=1, home=None)
+    assert not isinstance(error.value, FitError)  # which a backtest would keep as a refusal
 
 
 def test_by_choice_nothing_is_compiled_for_jax(

@@ -23,7 +23,7 @@ from forecast.checks.page import html, markdown
 from forecast.checks.predictive import simulated_design
 from forecast.checks.ranks import DRAWS, Calibration, uniformity
 from forecast.checks.sections import HOLDS, LOOK, sections
-from forecast.checks.simulated import HORIZONS, calibrate
+from forecast.checks.simulated import HORIZONS, SimulationError, calibrate
 from forecast.cli_check import check_command
 from forecast.models.design import Design
 from forecast.models.hazard import RAW, Hazard, prior_draws, sizes
@@ -106,6 +106,17 @@ def test_refused_fits_are_counted_not_ranked(ask: Any, monkeypatch: pytest.Monke
     assert (found.refused, len(found.ranks)) == (3, 0)
     assert found.table().empty
     assert found.recovery().empty
+
+
+def test_a_prior_without_room_is_refused(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sbc, "Sampler", fits := stub())
+    monkeypatch.setattr(sbc, "MAX_EVENTS", 3)
+    wild = replace(FLAT, rate=replace(FLAT.rate, mu=0.0))
+    ask = wild, lab.one_rate(200.0, 0), target()
+    with pytest.raises(SimulationError, match=r"more than 3 events in 5\d of 5\d") as error:
+        calibrate(*ask, simulations=12, seed=1, engine="exact")
+    assert "--simulations 0" in str(error.value)
+    assert len(fits.asked) < 12
 
 
 @pytest.mark.parametrize("why", [{"khat": 0.9}, {"ess_min": DRAWS - 1.0}])
