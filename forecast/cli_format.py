@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from forecast.words import day, label, number, percent, record_line, signed
+from forecast.words import day, label, number, percent, record_head, record_line, signed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -235,10 +235,9 @@ def _record(skill: Row | None) -> list[RenderableType]:
     """Build the record of the model in a backtest, where one was given."""
     if skill is None:
         return []
-    head = f"record of {label(skill['model'])}, windows closed and judged by the origin"
     lines = [f"{row['question']}: {record_line(row)}" for row in skill["rows"]]
     lines += [f"{name}: no window had closed" for name in skill["unjudged"]]
-    return [_lines(head, lines)]
+    return [_lines(record_head(skill), lines)]
 
 
 def _provenance(payload: Row) -> Text:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from forecast.backtest import COLUMNS
+from forecast.backtest import COLUMNS, software
 from forecast.bounds import ALL
+from forecast.labels import origin_of
 from forecast.outcomes import outcomes, read_outcomes
 from forecast.skill import skill_table
 from indicators.errors import TocsinError
@@ -20,6 +21,7 @@ __all__ = ["BACKTEST", "TrackError", "track_record"]
 
 BACKTEST = "forecasts.parquet"
 REFERENCE = "base_rate"
+CARRIED = "hazard_carried"
 
 
 class TrackError(TocsinError, ValueError):
@@ -62,7 +64,10 @@ def track_record(
     Returns
     -------
     dict
-        ``model``, ``against``, ``first`` and ``last`` (origins of the judged windows, None
+        ``model`` (``hazard_carried`` for the hazard where the backtest has it: that is what a
+        headline is), ``made_by`` (``seed``, ``code_hash``, ``data_hash`` and ``same_code``: whether
+        the code here would make it again; None where the file does not say), ``against``, ``first``
+        and ``last`` (origins of the judged windows, None
         without any), ``rows`` (as `forecast.skill.Skill`, infinities None) and ``unjudged``
         (question ids without a closed window).
 
@@ -75,6 +80,8 @@ def track_record(
     """
     path = Path(folder) / BACKTEST
     every = read_outcomes(path, bound=ALL.name)
+    if model == "hazard" and CARRIED in set(every["model"]):
+        model = CARRIED  # what a headline is
     pair = {model, REFERENCE}
     if missing := sorted(pair - set(every["model"])):
         raise TrackError(
@@ -97,12 +104,22 @@ def track_record(
     told = {row["question"] for row in rows}
     return {
         "model": model,
+        "made_by": _made_by(path),
         "against": REFERENCE,
         "first": f"{judged['origin'].min():%Y-%m-%d}" if rows else None,
         "last": f"{judged['origin'].max():%Y-%m-%d}" if rows else None,
         "rows": rows,
         "unjudged": [name for name in names if name not in told],
     }
+
+
+def _made_by(path: Path) -> dict[str, Any] | None:
+    """What the file says of its making."""
+    about = origin_of(path)
+    if about is None:
+        return None
+    told = {name: about[name] for name in ("seed", "code_hash", "data_hash")}
+    return told | {"same_code": told["code_hash"] == software()[0]}
 
 
 def _plain(row: dict[Any, Any]) -> dict[str, Any]:

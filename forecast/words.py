@@ -20,6 +20,7 @@ __all__ = [
     "period_span",
     "plain_id",
     "plural",
+    "record_head",
     "record_line",
     "signed",
     "times",
@@ -68,6 +69,7 @@ LABELS = {
     "gas": "Gas",
     "contacts": "Diplomatic contacts",
     "context": "Context",
+    "hazard_carried": "hazard with hindsight carried in",
 }
 
 DEFAULT_MODEL = "hazard"
@@ -288,6 +290,24 @@ def age_months(period: str, origin: str) -> int:
     end, now = period_span(period)[1] + timedelta(days=1), date.fromisoformat(origin)
     months = 12 * (now.year - end.year) + now.month - end.month - (now.day < end.day)
     return max(0, months)
+
+
+def record_head(skill: Mapping[str, Any]) -> str:
+    """Say whose record it is, and whether today's code made it.
+
+    Parameters
+    ----------
+    skill
+        ``skill`` of a run.
+
+    Returns
+    -------
+    str
+        A line without a full stop.
+    """
+    made = skill.get("made_by")
+    head = f"record of {label(skill['model'])}, windows closed and judged by the origin"
+    return head if made is None or made["same_code"] else f"{head}; by another version of tocsin"
 
 
 def record_line(row: Mapping[str, Any]) -> str:

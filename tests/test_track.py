@@ -10,15 +10,16 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from forecast.backtest import Grid, backtest
+from forecast.backtest import Grid, backtest, software
 from forecast.cli import main
+from forecast.labels import label, labelled
 from forecast.outcomes import outcomes
 from forecast.report import render
 from forecast.run import run
 from forecast.schema import validate
 from forecast.skill import skill_table
 from forecast.track import BACKTEST, TrackError, track_record
-from forecast.words import record_line
+from forecast.words import record_head, record_line
 from indicators.tables import DataPackage
 
 ORIGINS = ("1999-01-01", "2001-07-01", "2002-01-01", "2004-01-01", "2009-01-01", "2014-01-01")
@@ -74,6 +75,38 @@ def test_what_comes_later_changes_nothing(
     moved = said.assign(p=said["p"].where(late, 0.5 * said["p"]))
     moved["p"] = moved["p"].where(moved["model"] == "climatology", said["p"])
     assert track_record(kept(tmp_path / "d", moved), bundled, **ASK) != here
+
+
+def test_the_record_says_what_made_it(
+    tmp_path: Path, said: pd.DataFrame, bundled: DataPackage
+) -> None:
+    grid = Grid((pd.Timestamp("1999-01-01"),), ASK["questions"], (12,), ("climatology",), 3)
+    ask = ASK | {"horizons": (12,)}
+    for code, same in ((software()[0], True), ("f" * 64, False)):
+        about = label(
+            grid, models=["climatology"], data_hash="d" * 64, code_hash=code, judged="end"
+        )
+        tmp_path.joinpath(BACKTEST).write_bytes(labelled(said, about))
+        found = track_record(tmp_path, bundled, **ask)
+        assert found["made_by"] == {
+            "seed": 3, "code_hash": code, "data_hash": "d" * 64, "same_code": same
+        }  # fmt: skip
+        assert ("another version" in record_head(found)) != same
+    assert track_record(kept(tmp_path / "bare", said), bundled, **ask)["made_by"] is None
+
+
+def test_the_hazard_is_scored_as_the_headline_it_is(
+    tmp_path: Path, said: pd.DataFrame, bundled: DataPackage
+) -> None:
+    ask = ASK | {"model": "hazard"}
+    own = said[said["model"] == "climatology"]
+    face = pd.concat([said, own.assign(model="hazard", p=0.5 * own["p"])])
+    assert track_record(kept(tmp_path / "a", face), bundled, **ask)["model"] == "hazard"
+    both = pd.concat([face, own.assign(model="hazard_carried")])
+    found = track_record(kept(tmp_path / "b", both), bundled, **ask)
+    assert found["model"] == "hazard_carried"
+    plain = track_record(kept(tmp_path / "c", said), bundled, **ASK)
+    assert [row["log_gain"] for row in found["rows"]] == [row["log_gain"] for row in plain["rows"]]
 
 
 def test_before_any_window_has_closed(
