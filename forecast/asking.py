@@ -62,8 +62,9 @@ def names_of(questions: str | Sequence[str]) -> tuple[str, ...]:
     return names
 
 
-def months_of(horizons: Sequence[Any]) -> tuple[int, ...]:
+def months_of(asked: int | Sequence[Any]) -> tuple[int, ...]:
     """Horizons as plain numbers, each once; True and 6.0 are none."""
+    horizons: tuple[Any, ...] = (asked,) if isinstance(asked, int) else tuple(asked)
     wrong = [
         h
         for h in horizons
@@ -143,9 +144,21 @@ def rows_of(toggles: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     return tuple(row for rows in toggles.values() for row in rows)
 
 
-def seed_of(origin: pd.Timestamp) -> int:
-    """Return the seed of a forecast for which none is asked: its day."""
-    return int(f"{origin:%Y%m%d}")
+def seed_of(origin: pd.Timestamp, seed: Any = None) -> int:
+    """Return a seed, or of a forecast for which none is asked the one of its day.
+
+    Raises
+    ------
+    AskError
+        It is no whole number from 0 on.
+    """
+    if seed is None:
+        return int(f"{origin:%Y%m%d}")
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
+        raise AskError("a seed that no run can have", place="seed", found=repr(seed),
+                       allowed="a whole number from 0 on", remedy="leave it out: the origin "
+                       "gives one.")  # fmt: skip
+    return int(seed)
 
 
 def as_registered(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from forecast.risk import RiskSet
 from forecast.standing import Origin, origin_seed, stand
 from forecast.variants import ENGINES, HAZARD_DRAWS, HAZARD_PATHS, VARIANTS
 from forecast.workers import work
+from indicators.dates import as_date
 from indicators.errors import TocsinError, UnknownNameError
 from indicators.tables import DataPackage, load
 from indicators.vintages import Snapshot, snapshot
@@ -36,6 +38,7 @@ __all__ = [
     "GridError",
     "at_origin",
     "backtest",
+    "keys_of",
     "roots_of",
     "software",
 ]
@@ -62,7 +65,8 @@ class Grid:
     Parameters
     ----------
     origins : tuple of Timestamp
-        First days of months. Whatever stands twice here or below counts once.
+        First days of months, or their text. Whatever stands twice here or below counts once, and
+        a single text is a tuple of one.
     questions : tuple of str
         Ids.
     horizons : tuple of int
@@ -75,7 +79,8 @@ class Grid:
         How the coded processes are read: one of `forecast.bounds.BOUNDS`. What came is judged by
         all rows under every bound.
     engine : str
-        How hazards are fitted: one of `forecast.variants.ENGINES`.
+        How hazards are fitted: one of `forecast.variants.ENGINES`. Exactly by default;
+        ``tocsin backtest`` asks for the approximation, which takes a tenth of the time.
     """
 
     origins: tuple[pd.Timestamp, ...]
@@ -88,18 +93,23 @@ class Grid:
 
     def __post_init__(self) -> None:
         for name in ("origins", "questions", "horizons", "models"):
-            once = tuple(dict.fromkeys(getattr(self, name)))
-            object.__setattr__(self, name, once)
+            asked = getattr(self, name)
+            once = tuple(dict.fromkeys([asked] if isinstance(asked, (str, Integral)) else asked))
             if not once:
-                raise GridError("nothing to backtest", place=name, found="none", allowed="one")
-        if any(day.day != 1 for day in self.origins) or not (
-            min(self.horizons) >= 1 and max(self.horizons) <= LONGEST
-        ):
+                raise GridError("nothing to backtest", place=name, found="none", allowed="one",
+                                remedy="name at least one; does the last origin come after the "
+                                "first?")  # fmt: skip
+            object.__setattr__(self, name, once)
+        object.__setattr__(self, "origins", tuple(as_date(day, "origins") for day in self.origins))
+        wrong = [f"{day:%Y-%m-%d}" for day in self.origins if day.day != 1]
+        wrong += [repr(h) for h in self.horizons if not _whole(h)]
+        if wrong:
             raise GridError(
                 "a grid that no forecast has",
                 place="origins and horizons",
-                found=f"a day inside a month, or a horizon below 1 or above {LONGEST}",
-                allowed="first days of months, whole months ahead",
+                found=", ".join(wrong),
+                allowed=f"first days of months, whole months ahead from 1 to {LONGEST}",
+                remedy='such as Grid(("2010-01-01",), ..., horizons=(6, 12), ...).',
             )
         for model in self.models:
             if model not in MODELS:
@@ -107,6 +117,12 @@ class Grid:
         if self.engine not in ENGINES:
             raise UnknownNameError("engine", self.engine, ENGINES)
         bound_of(self.bound)
+
+
+def _whole(horizon: Any) -> bool:
+    """Whether a horizon is a whole number of months that may be asked about; True is none."""
+    number = isinstance(horizon, Integral) and not isinstance(horizon, bool)
+    return number and 1 <= int(horizon) <= LONGEST
 
 
 def backtest(

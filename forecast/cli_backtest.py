@@ -130,12 +130,16 @@ def backtest_command(
     delay = 0 if judged == "then" else None
     table = outcomes(made, data_dir=data_dir, delay_months=delay)
     _write(table, out, data_dir, _label(grid, table, judged, data_dir))
-    told = f"{int(table['p'].notna().sum())} forecasts from {len(grid.origins)} origins"
-    if refused := int(table["p"].isna().sum()):
-        told += f", {refused} more refused by the gate"
-    click.echo(f"{told}: {out / FORECASTS}", err=True)
+    click.echo(f"{_counted(table, grid)}: {out / FORECASTS}", err=True)
     if naive:
         _refit(grid, naive, out, data_dir)
+
+
+def _counted(table: Any, grid: Any) -> str:
+    """Say how many forecasts there are, and how many the gate refused."""
+    refused = int(table["p"].isna().sum())
+    told = f"{len(table) - refused} forecasts from {len(grid.origins)} origins"
+    return f"{told}, {refused} more refused by the gate" if refused else told
 
 
 def _enough(models: tuple[str, ...]) -> None:

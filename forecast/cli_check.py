@@ -6,13 +6,21 @@ from pathlib import Path
 
 import click
 
-from forecast.cli_options import MAX_SEED, data_option, db_option, home_option, past_day
+from forecast.cli_options import (
+    MAX_SEED,
+    data_option,
+    db_option,
+    home_option,
+    past_day,
+    question_option,
+    state_option,
+)
 
 __all__ = ["check_command"]
 
 
 @click.command("check")
-@click.option("--state", default="TKM", show_default=True, help="ISO 3166 alpha-3 code.")
+@state_option
 @click.option(
     "--as-of",
     "as_of",
@@ -20,7 +28,7 @@ __all__ = ["check_command"]
     callback=past_day("as-of date"),
     help="Origin; this month unless given.",
 )
-@click.option("--question", "questions", multiple=True, default=("all",), help="ID, or all.")
+@question_option
 @click.option(
     "--simulations",
     default=0,

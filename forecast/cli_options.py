@@ -317,7 +317,7 @@ _BACKTEST = click.option(
     metavar="FOLDER",
     help="Show the model's record there, as judged at the origin; a pool learns weights from it.",
 )
-_STATE = click.option(
+state_option = click.option(
     "--state",
     callback=_state,
     default="TKM",
@@ -326,7 +326,7 @@ _STATE = click.option(
     help="ISO 3166 alpha-3 code.",
 )
 
-_QUESTION = click.option(
+question_option = click.option(
     "--question",
     "questions",
     callback=_questions,
@@ -355,14 +355,14 @@ data_option = _DATA
 home_option = _HOME
 db_option = _DB
 ask_options = _gathered(
-    AskOptions, [_STATE, _QUESTION, _HORIZON, _MODEL, _DATA, _HOME, _DB, _BACKTEST]
+    AskOptions, [state_option, question_option, _HORIZON, _MODEL, _DATA, _HOME, _DB, _BACKTEST]
 )
-seen_options = _gathered(SeenOptions, [_STATE, _AS_OF, _STRICT, _DATA, _DB])
+seen_options = _gathered(SeenOptions, [state_option, _AS_OF, _STRICT, _DATA, _DB])
 run_options = _gathered(
     RunOptions,
     [
-        _STATE,
-        _QUESTION,
+        state_option,
+        question_option,
         _AS_OF,
         _HORIZON,
         _MODEL,

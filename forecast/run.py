@@ -181,7 +181,7 @@ def run(
     asked = asked_of(known, names, horizons, origin)
     known_state(package, state)
     without = excluded(asked, exclude)
-    number = seed_of(origin) if seed is None else seed
+    number = seed_of(origin, seed)
     seen, dated = _snapshots(origin, package, db, home, usual=data_dir is None, strict=strict)
     folder = _folder(home, model) if cache else None
     say("building risk sets and panels")

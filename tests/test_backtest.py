@@ -24,7 +24,7 @@ from forecast.risk import risk_set
 from forecast.skill import Skill, headline_rows, rps_table, skill_table
 from forecast.telling import windows_to_tell
 from indicators.dates import months
-from indicators.errors import UnknownNameError
+from indicators.errors import DataError, UnknownNameError
 from indicators.tables import DataPackage, load
 from indicators.vintages import snapshot
 
@@ -226,12 +226,21 @@ def test_hindsight_is_carried_into_whatever_had_a_process() -> None:
 
 
 def test_grids_that_cannot_be_worked() -> None:
-    with pytest.raises(GridError, match="inside a month"):
+    with pytest.raises(GridError, match="found: 2016-07-02"):
         grid("2016-07-02")
     with pytest.raises(GridError, match="origins"):
         grid()
     with pytest.raises(UnknownNameError, match="hazzard"):
         grid("2016-07-01", models=("hazzard",))
+    for horizon in (6.5, "6", True, 0, 601):
+        with pytest.raises(GridError, match="whole months ahead"):
+            Grid(("2016-07-01",), ALL, (6, horizon), PLAIN, 1)
+    with pytest.raises(GridError, match="does the last origin come after the first"):
+        Grid((), ALL, (6,), PLAIN, 1)
+    with pytest.raises(DataError, match="origins"):
+        Grid(("soon",), ALL, (6,), PLAIN, 1)
+    plain = Grid("2016-07-01", "foreign_base", 6, "glm", 1)
+    assert plain == Grid((pd.Timestamp("2016-07-01"),), ("foreign_base",), (6,), ("glm",), 1)
     with pytest.raises(UnknownNameError, match="coup"):
         backtest(grid("2016-07-01", questions=("coup",)))
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from forecast.asking import AskError, asked_of, known_state, names_of, seed_of
 from forecast.checks.predictive import event_counts
 from forecast.checks.ranks import Calibration
 from forecast.checks.sensitivity import influence, log_likelihood, power_scaling, stated_log_prior
@@ -20,10 +21,10 @@ from forecast.models.hazard import Hazard, prior_draws, sizes
 from forecast.predict import Target, predict, summary, thin
 from forecast.prior_table import configured, prior_table
 from forecast.questions import Question, load_questions
-from indicators.dates import DateLike, as_date
+from indicators.dates import DateLike, until_today
 from indicators.errors import TocsinError, UnknownNameError
 from indicators.store.use import stored
-from indicators.tables import DataPackage, load
+from indicators.tables import load
 from indicators.vintages import Snapshot, snapshot
 
 __all__ = ["Check", "CheckError", "Checked", "check"]
@@ -99,7 +100,7 @@ def check(
     state: str,
     as_of: DateLike,
     *,
-    questions: Sequence[str] = ("all",),
+    questions: str | Sequence[str] = "all",
     simulations: int = 0,
     engine: str = "approximate",
     seed: int | None = None,
@@ -116,7 +117,7 @@ def check(
         ISO 3166 alpha-3 code.
     as_of : date
         Origin.
-    questions : sequence of str, optional
+    questions : str or sequence of str, optional
         Ids, or ``all``; a part of another question is checked with it.
     simulations : int, optional
         Data sets to simulate and fit for each question; 0 leaves that check out.
@@ -142,8 +143,10 @@ def check(
     ------
     CheckError
         Of no question asked is the state at risk at that origin.
+    AskError
+        For a date or seed that no check can have.
     UnknownNameError
-        There is no such question or engine.
+        There is no such state, question or engine.
     StoreError
         The store named is not there, or cannot be read.
     FitError
@@ -152,12 +155,13 @@ def check(
     say = progress or (lambda _: None)
     if engine not in ENGINES:
         raise UnknownNameError("engine", engine, ENGINES)
-    origin = month_start(as_date(as_of))
-    package = load(data_dir)
-    roots = _roots(package, questions, origin)
+    origin = month_start(until_today(as_of, AskError))
+    known = load_questions(package := load(data_dir), as_of=origin)
+    roots = _roots(asked_of(known, names_of(questions), HORIZONS, origin), known)
+    known_state(package, state)
     with stored(db, home=home, usual=data_dir is None) as store:
         seen = snapshot(origin, package=package, store=store)
-    number = int(f"{origin:%Y%m%d}") if seed is None else seed
+    number = seed_of(origin, seed)
     parts = {q.id: gather(q, seen, state, horizon=max(HORIZONS), seed=number) for q in roots}
     parts = {name: part for name, part in parts.items() if part.target is not None}
     if not parts:
@@ -182,14 +186,9 @@ def _telling(name: str, say: Callable[[str], None]) -> Callable[[int, int], None
     return lambda done, of: say(f"{name}: simulation {done} of {of}")
 
 
-def _roots(package: DataPackage, names: Sequence[str], origin: pd.Timestamp) -> list[Question]:
+def _roots(asked: Sequence[Question], known: Mapping[str, Question]) -> list[Question]:
     """Questions asked, each part replaced by the question that it belongs to."""
-    known = load_questions(package, as_of=origin)
-    for name in names:
-        if name != "all" and name not in known:
-            raise UnknownNameError("question", name, known)
-    asked = list(known) if "all" in names else list(names)
-    return [known[name] for name in dict.fromkeys(known[n].parent or n for n in asked)]
+    return [known[name] for name in dict.fromkeys(q.parent or q.id for q in asked)]
 
 
 def _informed(name: str) -> str:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from forecast.models.design import AIMS, GAP_MIDS, SIGNS, STAGES, Array, Design
+from forecast.models.limits import outside
 from forecast.models.shrinkage import FAMILIES, Family, betas, table
 from forecast.models.waves import NONE, student
 from forecast.priors import Normal, multiplier, yearly_rate
@@ -45,7 +46,7 @@ AIM_SIGN = (0.0, 1.0, -1.0, 0.0)
 
 
 class HazardError(TocsinError, ValueError):
-    """A hazard model that is none: a family or a covariate that does not exist."""
+    """A hazard model that is none: a family, covariate or value that cannot be."""
 
     exit_code = 2
 
@@ -139,6 +140,10 @@ class Hazard:
             raise HazardError("no such family of priors", place="shrinkage",
                               found=repr(self.shrinkage), allowed=" | ".join(FAMILIES),
                               remedy="choose one of these.")  # fmt: skip
+        if wrong := list(outside(self, signs=len(SIGNS))):
+            places, found, allowed = ("; ".join(said) for said in zip(*wrong, strict=True))
+            raise HazardError("a model with values that are no prior", place=places, found=found,
+                              allowed=allowed, remedy="give values of these kinds.")  # fmt: skip
         unknown = sorted({name for name, _ in self.effect_priors} - set(self.features))
         if unknown:
             raise HazardError("a prior for a covariate that the model does not have",

@@ -106,3 +106,21 @@ def test_what_is_no_model_is_refused_with_the_remedy():
         Hazard(shrinkage="lasso")
     with pytest.raises(HazardError, match=r"(?s)effect_priors.*gas.*x0"):
         Hazard(features=("x0",), effect_priors=(("gas", Normal(0, 1)),))
+
+
+WRONG = [
+    ({"effect_scale": -1.0}, "effect_scale"),
+    ({"state_scale": float("nan")}, "state_scale"),
+    ({"before_sigma": -2.0, "explained": 1.0}, "before_sigma; explained"),
+    ({"signs": ()}, "signs"),
+    ({"wave_months": 7}, "wave_months"),
+    ({"slab_scale": 0.0}, "slab_scale"),
+    ({"rate": Normal(float("nan"), 1.0)}, "rate"),
+]
+
+
+@pytest.mark.parametrize(("given", "place"), WRONG)
+def test_a_model_of_values_that_are_no_prior_is_refused(given, place):
+    with pytest.raises(HazardError) as error:
+        Hazard(**given)
+    assert place in str(error.value)

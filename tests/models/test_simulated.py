@@ -119,6 +119,22 @@ def test_a_prior_without_room_is_refused(lab: Any, monkeypatch: pytest.MonkeyPat
     assert len(fits.asked) < 12
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("--as-of", "1985-01-01"), 2, "before the record"),
+        (("--state", "NATO"), 2, "alpha-3"),
+        (("--state", "XXX"), 2, "XXX"),
+        (("--question", "foreign_base,coup"), 2, "coup"),
+    ],
+)
+def test_the_command_refuses_as_a_run_does(words: Any, code: int, said: str) -> None:
+    found = CliRunner().invoke(check_command, list(words))
+    error = found.exception
+    assert (getattr(error, "exit_code", None) or found.exit_code) == code
+    assert said in f"{found.output}{error}"
+
+
 @pytest.mark.parametrize("why", [{"khat": 0.9}, {"ess_min": DRAWS - 1.0}])
 def test_an_approximation_that_refuses_itself_is_made_again_by_nuts(
     why: dict[str, float], ask: Any, monkeypatch: pytest.MonkeyPatch
