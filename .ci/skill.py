@@ -125,7 +125,7 @@ def line(row: pd.Series) -> str:
         gain(row),
         f"{row['detectable']:.1f}" if isfinite(row["detectable"]) else "none",
         "{:+.3f} [{:+.2f}, {:+.2f}]".format(*brier),
-        f"{row['observed_expected']:.2f} [{row['oe_lo90']:.2f}, {row['oe_hi90']:.2f}]",
+        expected(row),
         f"{row['prior_share']:.0%}",
         row["tells"],
     ]
@@ -166,7 +166,8 @@ def verdict(table: pd.DataFrame) -> str:
     return (
         f"Of {len(own)} rows of fitted models and pools over all horizons, {len(shown)} have a log "
         f"gain whose interval leaves out zero{': ' + said if said else ''}; in {len(worse)} the "
-        f"interval lies below zero. In {hopeless} of them no gain could have been told from none."
+        f"interval lies below zero. In {hopeless} of them no gain would have been told from none "
+        f"with 80% power."
     )
 
 
@@ -184,25 +185,33 @@ def counted(rows: list[tuple[str, pd.DataFrame]]) -> str:
     return (
         f"After each interval stand the campaigns behind it. Of {len(every)} cells with one, "
         f"{len(shown)} have an interval that leaves out zero ({(shown['log_gain'] > 0).sum()} "
-        f"above it), where chance alone would give about {len(every) / 10:.0f}; in {blind} no gain "
-        f"could have been told from none."
+        f"above it); in {blind} no gain would have been told from none with 80% power."
     )
 
 
-def compact(rows: list[tuple[str, pd.DataFrame]], first: str) -> Iterator[str]:
-    """Yield a table of log gains, a column a question."""
+def expected(row: pd.Series) -> str:
+    """Return observed over expected events, with its interval."""
+    return f"{row['observed_expected']:.2f} [{row['oe_lo90']:.2f}, {row['oe_hi90']:.2f}]"
+
+
+def compact(
+    rows: list[tuple[str, pd.DataFrame]], first: str, cell: Callable[[Any], str] = short
+) -> Iterator[str]:
+    """Yield a table, a column a question: log gains unless another cell is asked for."""
     questions = sorted({name for _, table in rows for name in table["question"]})
     yield f"| {first} | " + " | ".join(f"`{name}`" for name in questions) + " |"
     yield "|---|" + "---|" * len(questions)
     for said, table in rows:
-        by = {row["question"]: short(row) for _, row in table.iterrows()}
+        by = {row["question"]: cell(row) for _, row in table.iterrows()}
         yield f"| {said} | " + " | ".join(by.get(name, "–") for name in questions) + " |"
 
 
 def together(folder: Path) -> tuple[pd.DataFrame, list[str]]:
     """Return resolved 6-month forecasts of the hazard and its variants, and the variants' names."""
     path = folder / "main" / "forecasts.parquet"
-    frames = [read_outcomes(path).query("model == 'hazard'")] if path.exists() else []
+    frames = []
+    if path.exists():
+        frames = [read_outcomes(path).query("model in ('base_rate', 'hazard')")]
     names = []
     for name in VARIANTS:
         other = folder / f"variant-{name}" / "forecasts.parquet"
@@ -218,7 +227,7 @@ def family_lines(folder: Path) -> Iterator[str]:
     every, names = together(folder)
     if not names:
         return
-    table = skill_table(every, seed=1, against="hazard")
+    table = skill_table(every.query("model != 'base_rate'"), seed=1, against="hazard")
     yield ""
     yield (
         "The same hazards against `hazard` itself, whose covariates are a ridge of learned scale "
@@ -231,8 +240,14 @@ def family_lines(folder: Path) -> Iterator[str]:
     yield from compact(rows, "model")
     yield ""
     yield counted(rows)
+    yield ""
+    yield "Events observed over those that each expected [90%], 6 months:"
+    yield ""
+    plain = skill_table(every, seed=1)
+    own = [(f"`{name}`", at(plain, name, 6)) for name in ("hazard", *names)]
+    yield from compact(own, "model", expected)
     ask: Any = {"default": "hazard", "questions": ROOTS, "horizon": 6, "split": SPLIT, "seed": 1}
-    found = selection(every, models=names, **ask)
+    found = selection(every.query("model != 'base_rate'"), models=names, **ask)
     said = "; ".join(
         f"`{row.question}` {'before' if row.era == 0 else 'from'} {SPLIT:%Y}: `{row.chosen}`, "
         f"chosen on {row.behind}, "
@@ -301,6 +316,21 @@ def under_bounds(
             yield stage, rows, found
 
 
+def expected_stages() -> list[str]:
+    """Name every stage there can be, in the order in which they are run."""
+    variants = [name for name, v in VARIANTS.items() if v.sampled and name != "hazard"]
+    bounds = [f"bound-{name}{end}" for name in BOUNDS for end in ("", "-hazard")]
+    return ["main", "monthly", *(f"variant-{name}" for name in variants), *bounds]
+
+
+def missing_lines(folder: Path) -> Iterator[str]:
+    """Yield which stages were not run: a table that leaves something out says so."""
+    left = [s for s in expected_stages() if not (folder / s / "forecasts.parquet").exists()]
+    if left:
+        yield ""
+        yield f"Not run: {', '.join(f'`{name}`' for name in left)}."
+
+
 def page(folder: Path) -> tuple[str, pd.DataFrame]:
     """Return what README shows, and all rows behind it."""
     parts: list[str] = []
@@ -328,6 +358,7 @@ def page(folder: Path) -> tuple[str, pd.DataFrame]:
         parts += ["", "`glm` stands only where a reading changes it: it knows no processes."]
     parts += family_lines(folder)
     parts += joint_lines(folder)
+    parts += missing_lines(folder)
     return "\n".join(parts), pd.concat(kept, ignore_index=True) if kept else pd.DataFrame()
 
 

@@ -152,8 +152,8 @@ def rps(p: Any, y: Any, *, dim: str = "horizon") -> Named:
     """
     p, y = pair(p, y)
     for name, values in (("p", p), ("y", y)):
-        fall = values.diff(dim).min()
-        if float(fall) < -1e-12:
+        fall = values.diff(dim)
+        if fall.size and float(fall := fall.min()) < -1e-12:
             refuse(
                 name,
                 f"a fall of {-float(fall):.3g} along {dim}",

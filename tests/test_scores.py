@@ -50,6 +50,12 @@ def test_rps_of_nested_horizons_is_that_of_categories() -> None:
     np.testing.assert_allclose(ours.rps(p, y), theirs, atol=1e-10)
 
 
+def test_rps_of_one_horizon_is_brier() -> None:
+    p = xr.DataArray([[0.2], [0.7]], dims=["case", "horizon"])
+    y = xr.DataArray([[0.0], [1.0]], dims=["case", "horizon"])
+    np.testing.assert_allclose(ours.rps(p, y), ours.brier(p, y).sum("horizon"))
+
+
 def test_rps_refuses_windows_that_lose_an_event() -> None:
     with pytest.raises(ours.ScoreError, match="never fall"):
         ours.rps(named([0.2, 0.1], "horizon"), named([0, 0], "horizon"))
