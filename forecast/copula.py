@@ -126,6 +126,8 @@ def correlated(found: Sequence[Series], models: Sequence[Model | None], here: in
     (features, features) array
         Positive definite.
     """
+    if not found:
+        return np.eye(0)
     first = int(year_of(here)) - YEARS_SCORED
     tables = [_yearly_scores(o, m, first) for o, m in zip(found, models, strict=True)]
     flat = np.array([table.ravel() for table in tables]).reshape(len(found), -1)

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,11 @@ ROOM = Capacity(
     cells=2048, states=44, regions=10, slots=4, features=8, latents=80, groups=104, columns=28,
     events=32, signs=112,
 )  # fmt: skip
-"""Usual room of the compiled program, enough for every question on the bundled data: a
-forecast does not depend on what else is asked. What needs more grows by the same steps."""
+"""Usual room of a compiled program, enough for every question on the bundled data. What needs more
+grows by the same steps, for itself alone: a forecast does not depend on what else is asked."""
+DATED = 160
+"""Latent values that NUTS has room for: dated editions alone, which only a run asks for, leave many
+figures unknown."""
 WAVES = 128
 """Steps in which the room for waves grows, where there are any."""
 
@@ -71,12 +74,11 @@ class Fitted:
     key: str
 
 
-def room(designs: list[Design]) -> Capacity:
-    """Common capacity: multiples of the usual room that hold every design."""
-    need = designs[0].capacity
-    for d in designs[1:]:
-        need = need.union(d.capacity)
-    sizes = {f.name: (getattr(need, f.name), getattr(ROOM, f.name)) for f in fields(Capacity)}
+def room(design: Design, way: str = "nuts") -> Capacity:
+    """Capacity of a design's program: multiples of the usual room that hold it."""
+    need = design.capacity
+    usual = replace(ROOM, latents=DATED) if way == "nuts" else ROOM
+    sizes = {f.name: (getattr(need, f.name), getattr(usual, f.name)) for f in fields(Capacity)}
     sizes["waves"] = (need.waves, WAVES if need.waves > ROOM.waves else ROOM.waves)
     return Capacity(**{name: -(-size // unit) * unit for name, (size, unit) in sizes.items()})
 
@@ -115,12 +117,11 @@ def fit_all(
     """
     say = progress or (lambda _: None)
     settings = settings or Settings()
-    size = room([job.design for job in jobs])
     out: dict[str, Fitted] = {}
     for job in jobs:
-        padded = job.design.padded(size)
-        content = _content(job.model.data(padded))
         for way in WAYS[engine]:
+            padded = job.design.padded(room(job.design, way))
+            content = _content(job.model.data(padded))
             how = Approximation() if way == "approximate" else settings
             key = cache.digest(content, way, how, seed, cache.versions(), cache.code(*CODE))
             same = next((f for f in out.values() if f.key == key), None)
@@ -161,7 +162,7 @@ def at_mode(job: Job, *, seed: int, home: Path | None) -> tuple[Fitted, Fitted]:
     EngineError
         JAX cannot be loaded or does not compile.
     """
-    padded = job.design.padded(room([job.design]))
+    padded = job.design.padded(room(job.design, "approximate"))
     try:
         program: Any = _program("approximate", job.model, padded, Approximation(), home=home)
     except broken() as error:

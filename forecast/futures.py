@@ -101,6 +101,8 @@ class Futures:
         """
         row = self._row(state)
         wanted = [self._column(name) for name in features or self.features]
+        if not self.series and not given:
+            return np.empty((horizon, paths, 0))  # a question without covariates
         rng = np.random.default_rng([seed, crc32(state.encode())])
         plans = [s.calendar(row, horizon) for s in self.series]
         shocks = Shocks(self.correlation, self.series, row, plans, paths, rng)

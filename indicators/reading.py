@@ -23,6 +23,12 @@ from indicators.errors import DataError, Failure
 __all__ = ["CORE_TABLES", "RawTable", "Report", "read_raw"]
 
 CORE_TABLES = ("observations", "indicators", "states")
+# What the code behind `load` computes with; a descriptor may say nothing else of them.
+_TYPES = {
+    "observations": {"start": "date", "end": "date", "value": "number", "published": "date"},
+    "indicators": {"coverage_start": "date", "coverage_end": "date", "lag_days": "integer"},
+    "features": {"window_months": "integer", "centre": "number", "scale": "number"},
+}
 # A column that is wrong throughout would bury everything else: name so many rows, count the rest.
 _ROWS_NAMED = 25
 _SHOWN = 80
@@ -179,6 +185,7 @@ def read_raw(path: Path, resource: Mapping[str, Any], report: Report) -> RawTabl
         report.add("datapackage.json", None, "resources", found, allowed, "Complete the resource.")
         return None
     short = Path(file).name
+    fields = _checked(name, schema, report)
     text = _read_text(path / file, short, report)
     if text is None:
         return None
@@ -200,7 +207,18 @@ def read_raw(path: Path, resource: Mapping[str, Any], report: Report) -> RawTabl
     key = schema.get("primaryKey", [])
     primary = (key,) if isinstance(key, str) else tuple(key)
     foreign = schema.get("foreignKeys", [])
-    return RawTable(name, short, schema["fields"], primary, foreign, codes, uniques, kept)
+    return RawTable(name, short, fields, primary, foreign, codes, uniques, kept)
+
+
+def _checked(name: str, schema: Mapping[str, Any], report: Report) -> list[Mapping[str, Any]]:
+    """Fields of a table with the types that they must have; others are reported."""
+    wanted = _TYPES.get(name, {})
+    for spec in schema["fields"]:
+        column, kind = str(spec["name"]), str(spec.get("type", "string"))
+        if kind != wanted.get(column, kind):
+            report.add("datapackage.json", None, f"{name}.{column}", f"type {kind}",
+                       f"type {wanted[column]}", "Correct the type of the field.")  # fmt: skip
+    return [s | {"type": wanted[s["name"]]} if s["name"] in wanted else s for s in schema["fields"]]
 
 
 def _read_text(file: Path, short: str, report: Report) -> str | None:

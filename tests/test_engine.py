@@ -12,7 +12,8 @@ import pytest
 
 from forecast import cache, engine
 from forecast.approximate import Approximation, Laplace
-from forecast.engine import ROOM, Fitted, Job, fit_all, room
+from forecast.engine import DATED, ROOM, Fitted, Job, fit_all, room
+from forecast.material import gather
 from forecast.models.design import Design
 from forecast.models.hazard import Hazard
 from forecast.priors import Normal
@@ -21,7 +22,7 @@ from forecast.sampling import Diagnostics, Sampler, Settings
 from forecast.standing import stand
 from indicators import home
 from indicators.errors import FitError
-from indicators.tables import load
+from indicators.tables import DataPackage, load
 from indicators.vintages import snapshot
 
 POOR = Diagnostics(1.2, 50.0, 3, 0.01, 0.2)
@@ -219,14 +220,40 @@ def test_a_poor_fit_that_was_kept_is_refused_without_the_flag(
     assert again.fit.diagnostics == POOR
 
 
-def test_room_grows_in_steps_that_hold_every_design() -> None:
-    assert room([small()]) == ROOM
+def test_room_grows_in_steps_that_hold_a_design() -> None:
+    assert room(small(), "approximate") == ROOM
+    assert room(small()) == replace(ROOM, latents=DATED)
     many = small(
         exposure=np.zeros((ROOM.cells + 1, 2)), x=np.zeros((ROOM.cells + 1, 1)),
         cell_group=np.zeros(ROOM.cells + 1, int),
     )  # fmt: skip
-    assert room([small(), many]) == replace(ROOM, cells=2 * ROOM.cells)
-    assert many.padded(room([small(), many])).capacity == room([small(), many])
+    assert room(many, "approximate") == replace(ROOM, cells=2 * ROOM.cells)
+    assert many.padded(room(many)).capacity == room(many)
+
+
+def test_a_fit_does_not_depend_on_what_else_is_fitted(cheap: Any, tmp_path: Path) -> None:
+    many = small(
+        exposure=np.zeros((ROOM.cells + 1, 2)), x=np.zeros((ROOM.cells + 1, 1)),
+        cell_group=np.zeros(ROOM.cells + 1, int),
+    )  # fmt: skip
+    alone = fit(tmp_path / "a", Job("one", MODEL, small()))["one"]
+    beside = fit(tmp_path / "b", Job("big", MODEL, many), Job("one", MODEL, small()))["one"]
+    assert beside.key == alone.key
+    assert beside.design.capacity == alone.design.capacity
+    np.testing.assert_array_equal(beside.fit.raw["alpha_raw"], alone.fit.raw["alpha_raw"])
+
+
+def test_every_variant_of_the_founding_run_has_room(bundled: DataPackage) -> None:
+    """Else they would compile a program of their own, half a minute more."""
+    seen, dated = (snapshot("2016-07-01", package=bundled, strict=flag) for flag in (False, True))
+    for name, question in load_questions(bundled, as_of=seen.as_of).items():
+        if question.parent:
+            continue
+        for known in (seen, dated):
+            made = gather(question, known, "TKM", horizon=12, seed=1).design
+            assert room(made) == replace(ROOM, latents=DATED), name
+        usual = gather(question, seen, "TKM", horizon=12, seed=1).design
+        assert room(usual, "approximate") == ROOM
 
 
 def test_progress_says_what_is_fitted(cheap: Any, tmp_path: Path) -> None:
@@ -263,7 +290,7 @@ def test_a_new_origin_compiles_nothing(kind: str, caplog: pytest.LogCaptureFixtu
         for day in ("2016-07-01", "2003-07-01", "2010-07-01")
     ]
     assert len({part.design.capacity.cells for part in parts}) == 3
-    model, padded = parts[0].model, parts[0].design.padded(room([p.design for p in parts]))
+    model, padded = parts[0].model, parts[0].design.padded(room(parts[0].design))
     short = Settings(chains=2, rounds=1, tune=20, draws=20)
     program = (
         Sampler(model, padded, short)

@@ -9,11 +9,14 @@ from types import MappingProxyType
 
 import pytest
 
+from forecast.backtest import Grid, backtest
 from forecast.models.base_rate import BaseRate
+from forecast.outcomes import outcomes
 from forecast.questions import question
 from forecast.reference import reference_classes
 from forecast.risk import risk_set
 from forecast.run import run
+from forecast.skill import headline_rows
 from forecast.standing import stand
 from indicators.errors import DataError
 from indicators.tables import DataPackage, load
@@ -221,6 +224,51 @@ def test_a_record_from_before_1990_is_used_with_its_figures(tmp_path: Path) -> N
     )  # fmt: skip
     # one flood in twenty years of exposure, half an event of the prior
     assert said.table["p"].item() == pytest.approx(1 - (20 / 21) ** 1.5, abs=1e-4)
+
+
+def test_what_came_is_looked_up_past_the_last_covariate(tmp_path: Path) -> None:
+    """Figures end in 1991, floods are coded to 2009."""
+    written(tmp_path)
+    grid = Grid(("1994-07-01", "2002-01-01", "2009-07-01"), "flood", 12, "base_rate", 1)
+    told = outcomes(backtest(grid, data_dir=tmp_path), data_dir=tmp_path)
+    y = told.set_index(["origin", "state"])["y"]
+    assert y["1994-07-01"].to_dict() == {"AAA": 1.0, "BBB": 0.0}
+    assert y["2002-01-01"].to_dict() == {"AAA": 0.0, "BBB": 1.0}
+    assert y["2009-07-01"].isna().all()  # nobody coded 2010
+    assert len(headline_rows(told)) == 4
+
+
+@pytest.mark.usefixtures("cheap")
+def test_a_question_needs_no_covariate(tmp_path: Path) -> None:
+    text = QUESTION.replace('[priors.sizes]\nrain = "large"\n', "")
+    text = text.replace('sizes = "Much rain is much water."\n', "")
+    tables = {name: table for name, table in TABLES.items() if name != "features"}
+    written(tmp_path, text=text, tables=tables)
+    ask = {"state": "AAA", "as_of": "2005-01-01", "questions": "flood", "horizons": 12}
+    for model in ("base_rate", "glm", "hazard"):
+        found = run(**ask, model=model, data_dir=tmp_path, home=tmp_path / "home", cache=False)
+        assert 0 < found.table["p"].item() < 1, model
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "kind", "wanted"),
+    [("observations", "published", "string", "date"), ("observations", "value", "string", "number"),
+     ("indicators", "coverage_start", "string", "date"), ("features", "scale", "string", "number")],
+)  # fmt: skip
+def test_a_column_declared_as_something_else_is_refused_when_loaded(
+    tmp_path: Path, table: str, column: str, kind: str, wanted: str
+) -> None:
+    written(tmp_path)
+    path = tmp_path / "datapackage.json"
+    told = json.loads(path.read_text())
+    (fields,) = [r["schema"]["fields"] for r in told["resources"] if r["name"] == table]
+    (own,) = [f for f in fields if f["name"] == column]
+    own["type"] = kind
+    path.write_text(json.dumps(told))
+    with pytest.raises(DataError) as caught:
+        load(tmp_path)
+    said = {f.column: (f.found, f.allowed) for f in caught.value.failures}
+    assert said[f"{table}.{column}"] == (f"type {kind}", f"type {wanted}")
 
 
 NO_INSTRUMENT = QUESTION.replace('instrument = "spell"\n', "")

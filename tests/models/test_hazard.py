@@ -164,7 +164,7 @@ def test_padding_changes_nothing_but_the_number_of_prior_variables(lab, slots):
 def test_a_single_slot_has_no_level_of_its_own_in_any_room(real_design):
     model, design = real_design
     assert design.slots == ("",)
-    bigger = design.padded(room([design]))
+    bigger = design.padded(room(design))
     assert len(bigger.slots) > 1
     raw = prior_draws(sizes(bigger), 3, 1)
     assert not effects(raw, model.constants(bigger), np)["slot"].any()
