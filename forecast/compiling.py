@@ -62,9 +62,9 @@ def compile_question(
         root.fail("id", found=repr(data.get("id")), allowed=name, remedy="Name it as its file.")
     event = _event(root, package)
     risk = _risk(root, package)
-    feed = root.table("feed") or root
+    feed = root.section("feed")
     contested = root.texts("contested")
-    near = root.table("near_misses") or root
+    near = root.section("near_misses")
     made = Question(
         id=name,
         title=root.text("title"),
@@ -142,7 +142,7 @@ def _column(reader: Reader, key: str, shape: TableShape | None, *, required: boo
 
 
 def _event(root: Reader, package: DataPackage) -> EventSpec:
-    part = root.table("event") or root
+    part = root.section("event")
     shape = _shape(part, "table", package)
     part.choice("counts", ("onset", "incidence"))
     needed: dict[str, Any] = {
@@ -163,10 +163,10 @@ def _event(root: Reader, package: DataPackage) -> EventSpec:
 
 
 def _risk(root: Reader, package: DataPackage) -> RiskSpec:
-    part = root.table("risk") or root
+    part = root.section("risk")
     shape = _shape(part, "table", package)
     since = part.table("since", required=False)
-    sets = part.table("sets") or part
+    sets = part.section("sets")
     columns = ("id", "state", "start", "start_precision", "end", "end_precision", "slot")
     spec = RiskSpec(
         table=part.text("table"),
@@ -206,7 +206,7 @@ def _set(part: Reader | None, package: DataPackage) -> StateSet:
 
 
 def _marks(root: Reader, package: DataPackage, event: EventSpec) -> MarkSpec:
-    part = root.table("marks") or root
+    part = root.section("marks")
     shape = TableShape.of(package, event.table) if event.table in package.tables else None
     names = part.texts("names", required=True)
     rules = tuple(
@@ -247,7 +247,7 @@ def _process(root: Reader, package: DataPackage) -> ProcessSpec | None:
 
 
 def _priors(root: Reader) -> Priors:
-    part = root.table("priors") or root
+    part = root.section("priors")
     staged = "process" in root.data
     signs = part.table("signs", required=False)
     if signs is not None:

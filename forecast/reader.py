@@ -177,6 +177,12 @@ class Reader:
             return None
         return Reader(value, self.file, failures=self.failures, path=place)
 
+    def section(self, key: str) -> Reader:
+        """Return a table that must be there; an empty one, which lacks everything, if it is not."""
+        found = self.table(key)
+        place = f"{self.path}.{key}" if self.path else key
+        return found or Reader({}, self.file, failures=self.failures, path=place)
+
     def tables(self, key: str, *, required: bool = False) -> list[Reader]:
         """Return a list of tables below this one, each with its position in its path."""
         value = self._get(key, (list,), "a list of tables", required=required) or []

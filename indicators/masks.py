@@ -187,7 +187,8 @@ def declared(descriptor: Mapping[str, Any]) -> dict[str, Rule]:
                 Failure("datapackage.json", None, f"{name}.known",
                         ", ".join(wrong) or ("no fact 'visible'" if key else "no primary key"),
                         "columns of the table, at least one fact 'visible', and a primaryKey",
-                        "Name the date from which a row counts as known.")
+                        "Name the date from which a row counts as known."
+                        if key else "Add the primaryKey to the schema of the table.")
             )  # fmt: skip
             continue
         out[name] = Rule(
