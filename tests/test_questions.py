@@ -252,7 +252,7 @@ def test_states_must_exist(edited: Edited) -> None:
 
 def test_a_contested_event_must_be_listed(edited: Edited) -> None:
     alone = ('belarus_2022 = ["BLR-RUS-2022"]\n', "")
-    error = refused(edited("foreign_base", ('"BLR-RUS-2022", ', ""), alone))
+    error = refused(edited("foreign_base", ('    "BLR-RUS-2022",\n', ""), alone))
     assert [f.column for f in error.failures] == ["contested"]
     assert "BLR-RUS-2022" in error.failures[0].found
 
