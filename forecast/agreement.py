@@ -320,7 +320,7 @@ def summary(rows: pd.DataFrame) -> str:
     """
     told = judged(rows)
     fits = told.drop_duplicates(["origin", "engine", "khat", "ess"])
-    fell = int((fits["engine"] != "approximate").sum())
+    held = fits.loc[fits["engine"] == "approximate", "khat"]
     worst = told.iloc[int(np.argmax(told["difference"].abs()))]
     fold = np.log((told["p"] / told["p_exact"]).to_numpy(float))
     ratios = np.exp(fold.mean()), np.exp(np.quantile(np.abs(fold), 0.9))
@@ -333,8 +333,8 @@ def summary(rows: pd.DataFrame) -> str:
         f"{abs(worst['difference']):.4f} (`{worst['question']}`, {worst['horizon']} months, "
         f"{worst['origin']}: {worst['p']:.4f} against {worst['p_exact']:.4f}); mean difference "
         f"{told['difference'].mean():+.4f}; ratio of the two {ratios[0]:.3f} in the mean, "
-        f"within {ratios[1]:.2f}-fold nine times in ten; k-hat "
-        f"{fits['khat'].min():.2f} to {fits['khat'].max():.2f}, {fell} refused and sampled; "
+        f"within {ratios[1]:.2f}-fold nine times in ten; {len(fits) - len(held)} refused "
+        f"themselves and were sampled, k-hat of the others {held.min():.2f} to {held.max():.2f}; "
         f"{fits['cpu'].sum():.0f} s of CPU against {fits['cpu_exact'].sum():.0f} s, "
         f"{ratio:.1f} times."
     )

@@ -59,7 +59,7 @@ def test_what_is_said() -> None:
     assert "3 probabilities at 2 origins, 2 fits: 2 within" in said
     assert "largest difference 0.0070 (`a`, 12 months, 2017-07-01: 0.1070 against 0.1000)" in said
     assert "mean difference +0.0027; ratio of the two 1.026 in the mean, within 1.06-fold" in said
-    assert "k-hat 0.50 to 0.90, 1 refused and sampled" in said
+    assert "1 refused themselves and were sampled, k-hat of the others 0.50 to 0.50" in said
     assert "36 s of CPU against 60 s, 1.7 times" in said
 
 
