@@ -33,7 +33,7 @@ def ask(*words: str) -> Result:
         (("--question", ""), "questions"),
         (("--horizon", ""), "horizons"),
         (("--horizon", "²"), "whole months"),
-        (("--horizon", "601"), "above 600"),
+        (("--horizon", "601"), "from 1 to 600"),
         (("--seed", "-1"), "-1"),
         (("--to", "2020-01"), "up to today, 2019-05-05"),
         (("--from", "soon"), "a month 2016-07"),
@@ -69,7 +69,7 @@ def test_a_grid_asks_each_thing_once() -> None:
     for place, models, questions in (("models", (), ("q",)), ("questions", ("glm",), ())):
         with pytest.raises(GridError, match=f"place: {place}"):
             Grid((ORIGIN,), questions, (6,), models, 1)
-    with pytest.raises(GridError, match="above 600"):
+    with pytest.raises(GridError, match="from 1 to 600"):
         Grid((ORIGIN,), ("q",), (LONGEST + 1,), ("glm",), 1)
     assert cli_options.MAX_HORIZON == LONGEST
 
