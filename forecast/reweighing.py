@@ -301,13 +301,18 @@ def _events(eta: Array) -> Array:
 def smoothed(log_ratio: Array) -> tuple[Array, float]:
     """Normalised log weights, Pareto-smoothed, and k-hat."""
     array_stats: Any = import_module("arviz_stats.base").array_stats
-    # a tail that cannot be fitted overflows: nothing is moved, and k-hat is as bad as can be
+    even = np.full(len(log_ratio), -np.log(len(log_ratio)))
+    # a tail that cannot be fitted overflows, or is all of one value: nothing is moved, and k-hat is
+    # as bad as can be
     with np.errstate(all="ignore"):
-        log_weights, k_hat = array_stats.psislw(-log_ratio, axis=-1)
+        try:
+            log_weights, k_hat = array_stats.psislw(-log_ratio, axis=-1)
+        except ValueError:
+            return even, np.inf
         top = log_weights.max()
         normalised = log_weights - top - np.log(np.exp(log_weights - top).sum())
     if not (np.isfinite(log_ratio).all() and np.isfinite(np.exp(normalised)).all()):
-        return np.full(len(log_ratio), -np.log(len(log_ratio))), np.inf
+        return even, np.inf
     return normalised, float(k_hat) if np.isfinite(k_hat) else np.inf
 
 

@@ -195,6 +195,10 @@ def test_a_tail_that_cannot_be_fitted_is_not_trusted() -> None:
     weight, k_hat = smoothed(np.linspace(0.0, 1e308, 500))
     assert k_hat > K_HAT_MAX
     assert np.isfinite(weight).any()
+    # a tail of one value, as few draws may have it
+    weight, k_hat = smoothed(np.append(np.linspace(-1.0, 0.0, 400), np.full(100, 5.0)))
+    assert k_hat == np.inf
+    np.testing.assert_allclose(np.exp(weight), 1 / 500)
     told = {
         "face_value": {"p": 0.056}, "carried": {"p": 0.04}, "in_headline": False, "k_hat": None,
         "tipping": {"missing": None, "missing_half_visible": None, "most": 8.36},
