@@ -102,7 +102,8 @@ def agreement(
     DataFrame
         Rows of one origin, see `at_origin`.
     """
-    package, known, long = load(data_dir), load_questions(load(data_dir)), long or Long()
+    package, long = load(data_dir), long or Long()
+    known = load_questions(package)
     how = (state, long, SEEDS, code(*reach("forecast.agreement")))
     keys = {
         day: digest(*keys_of(grid, snapshot(day, package=package), known).values(), *how)[:16]

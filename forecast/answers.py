@@ -36,7 +36,7 @@ class Answer:
         None where the state is not at risk, or the model was not asked for.
     face : Prediction or None
         The forecast with the process tables taken at face value: ``default`` itself, unless
-        hindsight was carried into that.
+        hindsight was carried into that. Of a pool, that of its hazard member.
     hindsight : Carried or None
         None where there is no process to look back on.
     rivals : dict of Prediction

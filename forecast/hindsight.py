@@ -19,7 +19,7 @@ from forecast.engine import Fitted
 from forecast.material import Material
 from forecast.models.design import Array
 from forecast.predict import Prediction, Target, logit, monte_carlo_error, predict
-from forecast.reweighing import K_HAT_MAX, Moved, Reweighing, reweighing, sources
+from forecast.reweighing import K_HAT_MAX, Moved, Reweighing, reweighing
 from forecast.words import percent
 
 __all__ = [
@@ -29,7 +29,6 @@ __all__ = [
     "carried",
     "carried_draws",
     "in_words",
-    "spread_out",
     "tipping_point",
 ]
 
@@ -175,11 +174,11 @@ def carried(
     Carried or None
         None where no process was ever seen: there is nothing to look back on.
     """
-    spread = spread_out(part, fitted, prior=prior)
+    spread = _spread(part, fitted, prior)
     if spread is None:
         return None
     again, moves = spread
-    raw = again.draws(moves, draws, seed=seed)
+    raw, source = again.draws(moves, draws, seed=seed)
     found = predict(fitted.model, raw, fitted.design, target, seed=seed)
     omegas = np.geomspace(1.0, min(again.most, MOST), CURVE_POINTS)
     few = target.thinned(CURVE_PATHS)
@@ -192,28 +191,14 @@ def carried(
     curves = {m: np.array([[p[m] for p in line] for line in grid]) for m in ("", *found.marks)}
     return Carried(
         found, max(m.k_hat for m in moves), _poor(moves), omegas, curves,
-        sources(moves, draws, seed=seed), len(again.eta),
+        source, len(again.eta),
     )  # fmt: skip
 
 
-def spread_out(
-    part: Material, fitted: Fitted, *, prior: Hindsight = HINDSIGHT
+def _spread(
+    part: Material, fitted: Fitted, prior: Hindsight
 ) -> tuple[Reweighing, list[Moved]] | None:
-    """Move the draws of a fit to pairs of omega and rho that stand for their prior.
-
-    Parameters
-    ----------
-    part : Material
-        What was fitted.
-    fitted : Fitted
-        Its fit.
-    prior : Hindsight, optional
-
-    Returns
-    -------
-    (Reweighing, list of Moved) or None
-        None where no process was ever seen.
-    """
+    """Move draws to pairs that stand for the prior; None where no process was ever seen."""
     if not (part.model.processes and part.design.has_signs):
         return None
     again = reweighing(part, fitted.design, fitted.fit.flat())
@@ -238,10 +223,10 @@ def carried_draws(
     dict of (draws, ...) arrays or None
         None where no process was ever seen, or the reweighting does not hold: face value stands.
     """
-    spread = spread_out(part, fitted)
+    spread = _spread(part, fitted, HINDSIGHT)
     if spread is None or _poor(spread[1]) > POOR_MAX:
         return None
-    return spread[0].draws(spread[1], draws, seed=seed)
+    return spread[0].draws(spread[1], draws, seed=seed)[0]
 
 
 def _poor(moves: list[Moved]) -> float:
@@ -251,7 +236,7 @@ def _poor(moves: list[Moved]) -> float:
 
 def _mean(again: Reweighing, moved: Moved, target: Target, seed: int) -> dict[str, Array]:
     """Mean probability by month, of the event and of each mark."""
-    raw = again.draws([moved], CURVE_DRAWS, seed=seed)
+    raw, _ = again.draws([moved], CURVE_DRAWS, seed=seed)
     found = predict(again.model, raw, again.design, target, seed=seed)
     return {m: p.mean(axis=0) for m, p in {"": found.p, **found.marks}.items()}
 

@@ -233,6 +233,5 @@ def mixed(
         said = mixture(together, seed=seed, weights=pool.weights)
     del members["base_rate"]
     return replace(
-        found, default=said, face=said, rivals=members, raw=None, padded=None, chains=1,
-        hindsight=None,
-    )  # fmt: skip
+        found, default=said, rivals=members, raw=None, padded=None, chains=1, hindsight=None
+    )

@@ -123,10 +123,9 @@ def _entry(
     p = headline["p"]
     share = None
     # at face value: the prior beside it knows no hindsight either
-    fitted = found.own if found.hindsight is None else found.face
-    if found.prior is not None and fitted is not None:
+    if found.prior is not None and found.face is not None:
         share = prior_share(
-            _draws(fitted, mark)[:, horizon - 1], _draws(found.prior, mark)[:, horizon - 1]
+            _draws(found.face, mark)[:, horizon - 1], _draws(found.prior, mark)[:, horizon - 1]
         )
     closes = context.origin + pd.DateOffset(months=horizon) - pd.Timedelta(days=1)
     out = {

@@ -20,7 +20,7 @@ from forecast.material import Material, reduced
 from forecast.models.design import GAPS, SIGNS, STAGES, Array, Design
 from forecast.models.hazard import Hazard, cells, columns, effects
 
-__all__ = ["K_HAT_MAX", "Moved", "Reweighing", "reweighing", "smoothed", "sources"]
+__all__ = ["K_HAT_MAX", "Moved", "Reweighing", "reweighing", "smoothed"]
 
 K_HAT_MAX = 0.7
 ROOM_LEFT = 0.9
@@ -203,7 +203,7 @@ class Reweighing:
             "birth_raw": self.raw["birth_raw"] + move[size:],
         }
 
-    def draws(self, moves: list[Moved], size: int, *, seed: int) -> dict[str, Array]:
+    def draws(self, moves: list[Moved], size: int, *, seed: int) -> tuple[dict[str, Array], Array]:
         """Draws spread evenly over pairs, each in proportion to its weight.
 
         Parameters
@@ -212,13 +212,23 @@ class Reweighing:
         size : int
             Draws in all.
         seed : int
+
+        Returns
+        -------
+        (dict of (size, ...) arrays, (size,) int array)
+            The draws, and which posterior draw each was moved from.
         """
-        picks, mix = _picked(moves, size, seed)
-        out = {name: value[np.concatenate(picks)[mix]] for name, value in self.raw.items()}
+        rng = np.random.default_rng([seed, 17])
+        counts = np.diff(np.linspace(0, size, len(moves) + 1).astype(int))
+        picks = [m.pick(n, rng) for m, n in zip(moves, counts, strict=True)]
+        # in no order of the pairs: like draws of one chain
+        mix = rng.permutation(size)
+        source = np.concatenate(picks)[mix]
+        out = {name: value[source] for name, value in self.raw.items()}
         for name in moves[0].values:
             parts = [m.values[name][i] for m, i in zip(moves, picks, strict=True)]
             out[name] = np.concatenate(parts)[mix]
-        return out
+        return out, source
 
 
 def reweighing(part: Material, padded: Design, raw: Mapping[str, Array]) -> Reweighing:
@@ -264,28 +274,6 @@ def reweighing(part: Material, padded: Design, raw: Mapping[str, Array]) -> Rewe
         births=Births.of(part.model, padded, extra, raw),
         most=1.0 + ROOM_LEFT * (most - 1.0),
     )
-
-
-def sources(moves: list[Moved], size: int, *, seed: int) -> Array:
-    """Which posterior draw each of `Reweighing.draws` was moved from, shape (size,).
-
-    Parameters
-    ----------
-    moves : list of Moved
-    size : int
-    seed : int
-        As there.
-    """
-    picks, mix = _picked(moves, size, seed)
-    return np.asarray(np.concatenate(picks)[mix])
-
-
-def _picked(moves: list[Moved], size: int, seed: int) -> tuple[list[Array], Array]:
-    """Posterior draws picked for each pair, and an order in which no pair comes first."""
-    rng = np.random.default_rng([seed, 17])
-    counts = np.diff(np.linspace(0, size, len(moves) + 1).astype(int))
-    picks = [m.pick(n, rng) for m, n in zip(moves, counts, strict=True)]
-    return picks, rng.permutation(size)
 
 
 def _stage(combination: Array) -> Array:

@@ -203,7 +203,11 @@ def _carried(origin: Origin) -> Iterator[tuple[str, str, Said]]:
             yield from ((name, state, Drawn(None)) for state in here.targets)
             continue
         raw = carried_draws(here.part, made, draws=HAZARD_DRAWS, seed=origin.seed)
-        yield from ((name, state, said) for state, said in _told(origin, here, made, raw=raw))
+        if raw is None:
+            yield from ((name, state, said) for state, said in _told(origin, here, made))
+            continue
+        pairs = zip(_told(origin, here, made, raw=raw), _told(origin, here, made), strict=True)
+        yield from ((name, state, _Apart(one, face)) for (state, one), (_, face) in pairs)
 
 
 def _told(
@@ -230,8 +234,8 @@ def _told(
 
 
 @dataclass(frozen=True)
-class _AtMode:
-    """What the penalised maximum says; how far the data narrowed it, from draws around it."""
+class _Apart:
+    """One reading of a fit, and the one that tells how far the data narrowed the prior."""
 
     plain: Drawn
     around: Drawn
@@ -254,7 +258,7 @@ def _at_mode(origin: Origin) -> Iterator[tuple[str, str, Said]]:
             yield from ((name, state, Drawn(None)) for state in here.targets)
             continue
         pairs = zip(*(_told(origin, here, made, fixed=True) for made in found), strict=True)
-        yield from ((name, state, _AtMode(one, around)) for (state, one), (_, around) in pairs)
+        yield from ((name, state, _Apart(one, around)) for (state, one), (_, around) in pairs)
 
 
 @dataclass(frozen=True)

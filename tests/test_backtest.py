@@ -147,7 +147,7 @@ def test_garbage_after_each_origin_of_the_whole_backtest_changes_nothing(
     bundled_draft: Any, poisoned: Any, tmp_path: Path
 ) -> None:
     """Fitted models, too, at a few origins all of them; the same content is fitted once."""
-    package, usual = load(), (*PLAIN, "hazard", "hazard_map", "linked")
+    package, usual = load(), (*PLAIN, "hazard", "hazard_carried", "hazard_map", "linked")
     every = tuple(name for name in variants.VARIANTS if name != "hazard_waves")
     for i, day in enumerate(months("2000-07", "2023-07", step=6)):
         ask = replace(grid(f"{day:%Y-%m-%d}", models=usual if i % 16 else every),

@@ -19,7 +19,7 @@ from forecast.models.design import design
 from forecast.models.hazard import Hazard, effects, prior_draws, sizes
 from forecast.predict import Prediction, monte_carlo_error
 from forecast.questions import load_questions
-from forecast.reweighing import K_HAT_MAX, Reweighing, reweighing, smoothed, sources
+from forecast.reweighing import K_HAT_MAX, Reweighing, reweighing, smoothed
 from forecast.run import run
 from indicators.tables import DataPackage
 from indicators.vintages import snapshot
@@ -73,7 +73,7 @@ def test_reweighted_draws_are_those_of_a_refit(
     constants = part.model.constants(part.design)
     found, refit = (
         effects(raw, constants, np)
-        for raw in (again.draws([moved], POSTERIOR, seed=3), exact(part, missing, visible))
+        for raw in (again.draws([moved], POSTERIOR, seed=3)[0], exact(part, missing, visible))
     )
     for name in ("alpha", "stage"):
         mean, sd = refit[name].mean(axis=0), refit[name].std(axis=0)
@@ -91,7 +91,7 @@ def test_face_value_moves_nothing(again: Reweighing) -> None:
 
 def test_the_more_is_missing_the_less_a_process_says(again: Reweighing) -> None:
     def live(missing: float, visible: float) -> float:
-        raw = again.draws([again.moved(missing, visible)], POSTERIOR, seed=1)
+        raw, _ = again.draws([again.moved(missing, visible)], POSTERIOR, seed=1)
         return float(
             again.effects({k: raw[k] for k in ("alpha_raw", "delta_raw")})["stage"][:, 1].mean()
         )
@@ -110,9 +110,9 @@ def test_the_error_of_a_carried_forecast_is_its_spread_over_posteriors(part: Mat
         raw = {name: value[k * posterior : (k + 1) * posterior] for name, value in whole.items()}
         made = reweighing(part, part.design, raw)
         moves = [made.moved(*pair) for pair in HINDSIGHT.nodes(6, most=made.most)]
-        e = made.effects(made.draws(moves, draws, seed=k))
+        picked, source = made.draws(moves, draws, seed=k)
+        e = made.effects(picked)
         p = -np.expm1(-np.exp(e["alpha"] + e["stage"][:, 1]))
-        source = sources(moves, draws, seed=k)
         told = Carried(Prediction(p[:, None], {}), 0.0, 0.0, np.ones(1), {}, source, posterior)
         means.append(p.mean())
         claimed.append(told.monte_carlo_error(p, 1))
@@ -245,7 +245,7 @@ def test_against_refits_of_the_full_model(bundled: DataPackage, name: str, tmp_p
     for pair in PAIRS:
         fit = fits[str(pair)]
         refit = predict(fit.model, thin(fit.fit.flat(), 2000), fit.design, target, seed=1)
-        raw = again.draws([again.moved(*pair)], 2000, seed=1)
+        raw, _ = again.draws([again.moved(*pair)], 2000, seed=1)
         found = predict(face.model, raw, made.design, target, seed=1)
         p, q = refit.p[:, -1], found.p[:, -1]
         assert q.mean() == pytest.approx(p.mean(), abs=0.02, rel=0.12)

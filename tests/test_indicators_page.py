@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,13 +16,8 @@ from indicators.tables import DataPackage
 
 
 @pytest.fixture(scope="module")
-def script(checkout: Path, bundled: DataPackage) -> ModuleType:
-    path = checkout / ".ci" / "indicators_page.py"
-    spec = importlib.util.spec_from_file_location("indicators_page", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+def script(ci_script: Callable[[str], ModuleType], bundled: DataPackage) -> ModuleType:
+    module = ci_script("indicators_page")
     module.load = lambda _: bundled  # type: ignore[attr-defined]
     return module
 

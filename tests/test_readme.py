@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,13 +25,8 @@ def readme(checkout: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def founding(checkout: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("founding", checkout / ".ci" / "founding.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def founding(ci_script: Callable[[str], ModuleType]) -> ModuleType:
+    return ci_script("founding")
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -17,13 +17,8 @@ ROOTS = ("bloc_accession", "foreign_base", "neutrality_text_revision")
 
 
 @pytest.fixture(scope="module")
-def script(checkout: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("skill_script", checkout / ".ci" / "skill.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def script(ci_script: Callable[[str], ModuleType]) -> ModuleType:
+    return ci_script("skill")
 
 
 @pytest.fixture(scope="module")
